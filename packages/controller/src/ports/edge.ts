@@ -1,0 +1,69 @@
+import type { Address } from '@lameduck/core';
+
+/** One node as an edge sees it. */
+export interface EdgeNode {
+  readonly name: string;
+  readonly address: Address;
+  readonly weight: number;
+}
+
+/** How far an edge is with taking a node out or putting it back. */
+export type EdgeProgress =
+  /** The new configuration or gate answers. */
+  | { readonly state: 'applied' }
+  /** Reload mode: this many processes of the configuration before still serve and may still pick the node. */
+  | { readonly state: 'old_draining'; readonly processes: number }
+  /** No process of the edge can pick the node any more. */
+  | { readonly state: 'quiesced' };
+
+/** Why the edge can be believed: written into the report of the operation. */
+export interface Proof {
+  readonly edge: string;
+  readonly mode: EdgeMode;
+  /** Milliseconds from the call to the proof. */
+  readonly ms: number;
+  /** Configuration generation (reload) or gate epoch (gate) that answered. */
+  readonly generation: number;
+}
+
+export type EdgeMode = 'gate' | 'reload';
+export type EdgeState = 'starting' | 'ready' | 'reloading' | 'failed' | 'stopped';
+
+/** `status` of one edge. */
+export interface EdgeStatus {
+  readonly name: string;
+  readonly mode: EdgeMode;
+  readonly state: EdgeState;
+  /** `nginx/1.22.1`. */
+  readonly server: string;
+  readonly pid?: number;
+  readonly listen?: string;
+  /** Nodes that this edge does not send to. */
+  readonly out: readonly string[];
+  /** Why the state is what it is, where it is not `ready`. */
+  readonly reason?: string;
+}
+
+/**
+ * The proxy in front of the nodes. Every call takes an AbortSignal, is safe to repeat, and runs after the calls
+ * before it on the same edge. Errors: `edgeRejected` (test or reload failed, rolled back), `edgeUnproven` (no
+ * proof before the deadline), `binaryMissing`, `addressInUse`, `notRunning`.
+ */
+export interface Edge {
+  readonly name: string;
+  /** Known once `open` has resolved. */
+  readonly mode: EdgeMode;
+  /** Where clients reach it, as `http://host:port`, where lameduck knows it. */
+  readonly url: string | undefined;
+  /** Starts the proxy or adopts the one that runs; resolves when it answers with exactly `out` left out. */
+  open(out: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Resolves only when no process of the edge can pick the node any more. On failure nothing has changed. */
+  remove(node: string, onProgress: (progress: EdgeProgress) => void, signal: AbortSignal): Promise<Proof>;
+  /** Resolves when every process of the edge that takes new requests may pick the node. */
+  restore(node: string, onProgress: (progress: EdgeProgress) => void, signal: AbortSignal): Promise<Proof>;
+  /** Upper bound of the requests that the edge has under way to the node; 0 is exact. */
+  inFlight(node: string, signal: AbortSignal): Promise<number>;
+  status(signal: AbortSignal): Promise<EdgeStatus>;
+  /** Managed: stops the proxy gracefully, by force when the signal aborts. Attached: leaves it running. */
+  close(signal: AbortSignal): Promise<void>;
+}
