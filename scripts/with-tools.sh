@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Runs a command with the project's own Node and the tools that the set-up provided: with-tools.sh COMMAND ARG...
+# It becomes that command, so that signals reach it.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export PATH=$root/node_modules/.bin:$PATH
+if [[ -r $root/.cache/tools.env ]]; then
+  # shellcheck source=/dev/null
+  source "$root/.cache/tools.env"
+fi
+exec "$@"
