@@ -1,4 +1,15 @@
 export { type Address, formatAddress, parseAddress } from './address.ts';
+export type * from './api.ts';
+export {
+  countServing,
+  guardRemoval,
+  mayIsolate,
+  type NodeAvailability,
+} from './availability.ts';
+export * from './config.ts';
+export { defaults } from './config-defaults.ts';
+export { formatPath } from './config-issues.ts';
+export { configSchema } from './config-schema.ts';
 export { formatMs, parseDurationMs } from './duration.ts';
 export {
   assertNever,
@@ -8,5 +19,35 @@ export {
   httpStatuses,
   LameduckError,
 } from './errors.ts';
+export {
+  type CheckResult,
+  type HealthState,
+  type HealthVerdict,
+  stepHealth,
+  unknownHealth,
+} from './health.ts';
+export { type NodeFacts, nodeState, type OutReason } from './node-state.ts';
+export {
+  beginOperation,
+  type OperationEffect,
+  type OperationEvent,
+  type OperationLimits,
+  type OperationSpec,
+  type OperationState,
+  type OperationTimer,
+  stepOperation,
+} from './operation.ts';
+export { type ParsedConfig, parseConfig } from './parse-config.ts';
+export { stepPool } from './pool.ts';
+export type * from './pool-state.ts';
+export { backOffMs, initialPool, poolStatus } from './pool-state.ts';
 export type * from './protocol.ts';
+export * from './report.ts';
+export {
+  beginRollout,
+  type RolloutEffect,
+  type RolloutEvent,
+  type RolloutState,
+  stepRollout,
+} from './rollout.ts';
 export { type Machine, runMachine, type Step, type Transition } from './run-machine.ts';

@@ -19,6 +19,10 @@ export interface WorkerAssignment {
   readonly keepAliveMs: number;
   readonly readinessPath: string;
   readonly livenessPath: string;
+  /** Most time for the application's shutdown hooks, after the grace period at the latest. The worker has a default. */
+  readonly shutdownMs?: number;
+  /** How long a half-sent request header may hold the drain. The worker has a default. */
+  readonly headerMs?: number;
 }
 
 /** Counts of one worker at one moment. */
@@ -26,6 +30,8 @@ export interface WorkerCounts {
   /** Open connections, and those of them without a request. */
   readonly open: number;
   readonly idle: number;
+  /** Upgraded connections (WebSocket), which are not in flight. */
+  readonly sessions?: number;
   /** Requests begun and not answered. */
   readonly inFlight: number;
   /** Requests answered since the start. */

@@ -1,0 +1,71 @@
+import type { HealthVerdict } from './health.ts';
+import type { OperationKind, OperationReport, PhaseName, RolloutReport } from './report.ts';
+
+/** What the controller tells on its API; the same shapes as `--json`. Fields may be added, never renamed. */
+export type NodeState = 'ready' | 'draining' | 'drained' | 'stopped' | 'starting' | 'unhealthy';
+
+export interface NodeStatus {
+  readonly name: string;
+  readonly kind: 'app' | 'gunicorn' | 'process';
+  readonly address: string;
+  readonly state: NodeState;
+  /** Milliseconds in this state. */
+  readonly stateMs: number;
+  readonly inRotation: boolean;
+  readonly inFlight: number;
+  readonly health: HealthVerdict;
+  /** What the last check said, and why the node is out where it is. */
+  readonly lastCheck?: string;
+  readonly reason?: string;
+  readonly pid?: number;
+  readonly workers: readonly { readonly pid: number; readonly state: string }[];
+  /** The operation that holds the node's lock. */
+  readonly operation?: { readonly kind: OperationKind; readonly phase: PhaseName; readonly ms: number };
+}
+
+export interface EdgeView {
+  readonly name: string;
+  readonly mode: 'gate' | 'reload';
+  readonly state: string;
+  readonly server: string;
+  readonly pid?: number;
+  readonly listen?: string;
+  readonly reason?: string;
+}
+
+export interface ServiceStatus {
+  readonly service: string;
+  readonly pid: number;
+  readonly edges: readonly EdgeView[];
+  readonly nodes: readonly NodeStatus[];
+}
+
+/** One line of the stream that an operation answers with; the last one holds the report. */
+export type OperationProgress =
+  | { readonly type: 'phase'; readonly node: string; readonly phase: PhaseName }
+  | { readonly type: 'phaseEnded'; readonly node: string; readonly phase: PhaseName; readonly ms: number }
+  | { readonly type: 'inFlight'; readonly node: string; readonly count: number }
+  | {
+      readonly type: 'edge';
+      readonly node: string;
+      readonly edge: string;
+      readonly state: string;
+      readonly processes?: number;
+    }
+  | { readonly type: 'nodeReport'; readonly report: OperationReport };
+
+export type OperationLine =
+  | OperationProgress
+  | { readonly type: 'report'; readonly report: OperationReport | RolloutReport }
+  | { readonly type: 'error'; readonly error: { readonly code: string; readonly message: string } };
+
+/** One operation in the history; `report` is missing while it runs, or for ever if the controller died in it. */
+export interface HistoryEntry {
+  readonly id: number;
+  readonly operation: OperationKind | 'rollout';
+  /** The node, or the number of nodes of a rollout. */
+  readonly subject: string;
+  /** ISO 8601, UTC. */
+  readonly beganAt: string;
+  readonly report?: OperationReport | RolloutReport;
+}

@@ -1,0 +1,44 @@
+/** Every default of the configuration, each with its reason. */
+export const defaults: {
+  readonly workers: number;
+  readonly stateDirectory: string;
+  readonly quiesceTimeoutMs: number;
+  readonly timeoutGracefulShutdownMs: number;
+  readonly marginMs: number;
+  readonly startupTimeoutMs: number;
+  readonly minAvailable: number;
+  readonly lingerMs: number;
+  readonly keepAliveMs: number;
+  readonly readinessPath: string;
+  readonly livenessPath: string;
+  readonly healthPath: string;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly rise: number;
+  readonly fall: number;
+} = {
+  // one process uses one core; two let one be replaced while the other serves
+  workers: 2,
+  // beside the config file: no root needed, and a second service has its own
+  stateDirectory: '.lameduck',
+  // an old nginx worker may wait client_header_timeout (60 s) for a connection that has said nothing
+  quiesceTimeoutMs: 90_000,
+  // as Gunicorn's graceful_timeout
+  timeoutGracefulShutdownMs: 30_000,
+  // room for the master to kill and reap before the controller does
+  marginMs: 5000,
+  // imports of a large Python application take long on a loaded machine
+  startupTimeoutMs: 60_000,
+  minAvailable: 1,
+  // longer than the upstream keep-alive time of the edge (4 s), so that the edge closes idle connections first
+  lingerMs: 6000,
+  keepAliveMs: 15_000,
+  // under a folder of its own, so that no application has the path already
+  readinessPath: '/-/ready',
+  livenessPath: '/-/live',
+  healthPath: '/healthz',
+  intervalMs: 1000,
+  timeoutMs: 1000,
+  rise: 2,
+  fall: 3,
+};

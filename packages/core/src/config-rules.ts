@@ -1,0 +1,138 @@
+import { formatAddress } from './address.ts';
+import type { ConfigProblem } from './config.ts';
+import type { ConfigDocument } from './config-schema.ts';
+
+type Rule = (document: ConfigDocument) => readonly ConfigProblem[];
+
+/** Rules over more than one field: what the schema cannot say. All problems at once, in the order of the file. */
+export function checkRules(document: ConfigDocument): readonly ConfigProblem[] {
+  return rules.flatMap((rule) => rule(document));
+}
+
+function duplicates(
+  values: readonly { readonly path: readonly (string | number)[]; readonly value: string }[],
+  what: string,
+): readonly ConfigProblem[] {
+  const seen = new Set<string>();
+  return values.flatMap(({ path, value }) => {
+    if (!seen.has(value)) {
+      seen.add(value);
+      return [];
+    }
+    return [{ path, message: `must be a ${what} that nothing else has: current value is "${value}"` }];
+  });
+}
+
+const uniqueNodeNames: Rule = ({ nodes }) =>
+  duplicates(
+    nodes.map((node, index) => ({ path: ['nodes', index, 'name'], value: node.name })),
+    'node name',
+  );
+
+const uniqueEdgeNames: Rule = ({ edges }) =>
+  duplicates(
+    edges.map((edge, index) => ({ path: ['edges', index, 'name'], value: edge.name })),
+    'edge name',
+  );
+
+const uniqueAddresses: Rule = ({ edges, nodes }) =>
+  duplicates(
+    [
+      ...edges.flatMap((edge, index) =>
+        edge.listen === undefined
+          ? []
+          : [{ path: ['edges', index, 'listen'], value: formatAddress(edge.listen) }],
+      ),
+      ...nodes.map((node, index) => ({
+        path: ['nodes', index, 'address'],
+        value: formatAddress(node.address),
+      })),
+    ],
+    'address',
+  );
+
+function exactlyOne(
+  section: string,
+  items: readonly object[],
+  keys: readonly string[],
+): readonly ConfigProblem[] {
+  return items.flatMap((item, index) => {
+    const present = keys.filter(
+      (key) => Object.hasOwn(item, key) && item[key as keyof typeof item] !== undefined,
+    );
+    if (present.length === 1) return [];
+    const got = present.length === 0 ? 'none' : present.join(' and ');
+    return [
+      {
+        path: [section, index],
+        message: `must have exactly one of ${keys.join(', ')}: current value is ${got}`,
+      },
+    ];
+  });
+}
+
+const oneKindOfNode: Rule = ({ nodes }) => exactlyOne('nodes', nodes, ['app', 'gunicorn', 'process']);
+const oneKindOfEdge: Rule = ({ edges }) => exactlyOne('edges', edges, ['listen', 'attach']);
+
+/** Port 0 means "any free one" to a socket, which nobody else could then find. */
+const realPorts: Rule = ({ edges, nodes }) => [
+  ...edges.flatMap((edge, index) =>
+    edge.listen?.kind === 'tcp' && edge.listen.port === 0 ? [portProblem(['edges', index, 'listen'])] : [],
+  ),
+  ...nodes.flatMap((node, index) =>
+    node.address.kind === 'tcp' && node.address.port === 0 ? [portProblem(['nodes', index, 'address'])] : [],
+  ),
+];
+
+function portProblem(path: readonly (string | number)[]): ConfigProblem {
+  return { path, message: 'must have a port from 1 to 65535: current value is 0' };
+}
+
+/** Deadlines nest: worker < master < controller; the master's share of the margin needs at least half a second. */
+const nestedDeadlines: Rule = ({ shutdown, health }) => [
+  ...(shutdown.margin >= 1000
+    ? []
+    : [
+        {
+          path: ['shutdown', 'margin'],
+          message: `must be at least 1s, so that the master can kill before the controller does: current value is ${shutdown.margin}ms`,
+        },
+      ]),
+  ...(shutdown.timeoutGracefulShutdown >= 1000
+    ? []
+    : [
+        {
+          path: ['shutdown', 'timeoutGracefulShutdown'],
+          message: `must be at least 1s, the resolution of Gunicorn: current value is ${shutdown.timeoutGracefulShutdown}ms`,
+        },
+      ]),
+  ...(health.interval === undefined || health.interval >= 10
+    ? []
+    : [
+        {
+          path: ['health', 'interval'],
+          message: `must be at least 10ms: current value is ${health.interval}ms`,
+        },
+      ]),
+];
+
+const attainableMinimum: Rule = ({ availability, nodes }) =>
+  typeof availability.minAvailable === 'number' && availability.minAvailable > nodes.length
+    ? [
+        {
+          path: ['availability', 'minAvailable'],
+          message: `must be at most the number of nodes (${nodes.length}): current value is ${availability.minAvailable}`,
+        },
+      ]
+    : [];
+
+const rules: readonly Rule[] = [
+  uniqueEdgeNames,
+  oneKindOfEdge,
+  uniqueNodeNames,
+  oneKindOfNode,
+  uniqueAddresses,
+  realPorts,
+  nestedDeadlines,
+  attainableMinimum,
+];

@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import { type Address, parseAddress } from './address.ts';
+import { defaults } from './config-defaults.ts';
+import { parseDurationMs } from './duration.ts';
+
+// Names and keys reach nginx, Lua, file names and process titles: nothing but these characters ever does.
+const namePattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const balancePattern = /^(round_robin|least_conn|ip_hash|hash (\$[a-z_][a-z0-9_]*|[A-Za-z0-9_.:-])+)$/;
+const environmentName = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const healthPathPattern = /^\/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$/;
+
+const name = z.string().regex(namePattern, {
+  error: 'must be lower-case letters, digits and dashes, at most 63, the first not a dash',
+});
+
+const text = z.string().min(1, { error: 'must not be empty' });
+
+const path = text.refine((value) => !/[\0\n\r]/.test(value), { error: 'must be one line' });
+
+const address = z.string().transform((value, context): Address => {
+  const parsed = parseAddress(value);
+  if (parsed !== undefined) return parsed;
+  context.addIssue({ code: 'custom', message: 'must be HOST:PORT, [IPV6]:PORT or unix:/PATH', input: value });
+  return z.NEVER;
+});
+
+const duration = z.string().transform((value, context): number => {
+  const ms = parseDurationMs(value);
+  if (ms !== undefined) return ms;
+  context.addIssue({ code: 'custom', message: 'must be a duration such as 500ms, 30s or 2m', input: value });
+  return z.NEVER;
+});
+
+const positive = z.number().int().min(1);
+
+const status = z.union([z.number().int().min(100).max(599), z.string().regex(/^[1-5]\d\d-[1-5]\d\d$/)], {
+  error: 'must be a status such as 200 or a range such as 200-299',
+});
+
+const health = z.strictObject({
+  path: z.string().regex(healthPathPattern, { error: 'must be a path that starts with /' }).optional(),
+  interval: duration.optional(),
+  timeout: duration.optional(),
+  rise: positive.max(100).optional(),
+  fall: positive.max(100).optional(),
+  expectStatus: status.optional(),
+});
+
+const edge = z.strictObject({
+  name,
+  listen: address.optional(),
+  attach: z.strictObject({ conf: path, include: path }).optional(),
+  mode: z.enum(['auto', 'gate', 'reload']).default('auto'),
+  nginx: path.optional(),
+  quiesceTimeout: duration.default(defaults.quiesceTimeoutMs),
+});
+
+const app = z.strictObject({ entry: path, workers: positive.max(512).default(defaults.workers) });
+
+const gunicorn = z.strictObject({
+  app: z.string().regex(/^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?$/, { error: 'must be MODULE:VARIABLE' }),
+  directory: path.optional(),
+  workers: positive.max(512).default(defaults.workers),
+  command: path.optional(),
+  python: path.optional(),
+  workerClass: z
+    .string()
+    .regex(/^[\w.:+]+$/, { error: 'must be a dotted Python name' })
+    .optional(),
+  arguments: z.array(text).default([]),
+});
+
+const process = z.strictObject({
+  start: z.union([text, z.array(text).min(1)], { error: 'must be a command line or a list of its words' }),
+  pidfile: path.optional(),
+});
+
+const environmentValue = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+
+const node = z.strictObject({
+  name,
+  address,
+  weight: positive.max(65_535).default(1),
+  env: z
+    .record(z.string().regex(environmentName, { error: 'must be an environment name' }), environmentValue)
+    .default({}),
+  directory: path.optional(),
+  health: health.optional(),
+  app: app.optional(),
+  gunicorn: gunicorn.optional(),
+  process: process.optional(),
+});
+
+const balance = z.string().regex(balancePattern, {
+  error: 'must be round_robin, least_conn, ip_hash or hash KEY (nginx variables such as $request_uri)',
+});
+
+const minAvailable = z.union([z.number().int().min(0), z.string().regex(/^(100|[1-9]?\d)%$/)], {
+  error: 'must be a number of nodes or a percentage such as 50%',
+});
+
+/** The shape of `lameduck.yaml` as users write it; `z.toJSONSchema` gives editors the same. */
+export const configSchema = z.strictObject({
+  service: name,
+  stateDirectory: path.default(defaults.stateDirectory),
+  edges: z.array(edge).min(1, { error: 'must have at least one edge' }),
+  nodes: z.array(node).min(1, { error: 'must have at least one node' }),
+  balance: balance.default('round_robin'),
+  health: health.default({}),
+  shutdown: z
+    .strictObject({
+      timeoutGracefulShutdown: duration.default(defaults.timeoutGracefulShutdownMs),
+      margin: duration.default(defaults.marginMs),
+      drainTimeout: duration.optional(),
+    })
+    .prefault({}),
+  startup: z.strictObject({ timeout: duration.default(defaults.startupTimeoutMs) }).prefault({}),
+  availability: z.strictObject({ minAvailable: minAvailable.default(defaults.minAvailable) }).prefault({}),
+});
+
+/** What the schema gives: durations as milliseconds, addresses parsed, optional parts still optional. */
+export type ConfigDocument = z.output<typeof configSchema>;

@@ -1,0 +1,100 @@
+import type { Address } from './address.ts';
+
+/** How an edge spreads requests over the nodes in rotation. */
+export type Balance =
+  | { readonly type: 'round_robin' | 'least_conn' | 'ip_hash' }
+  | { readonly type: 'hash'; readonly key: string };
+
+export interface HealthConfig {
+  readonly path: string;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Checks in a row that must pass before the node takes traffic, and that must fail before it is isolated. */
+  readonly rise: number;
+  readonly fall: number;
+  readonly expectStatus: { readonly from: number; readonly to: number };
+}
+
+interface EdgeBase {
+  readonly name: string;
+  readonly mode: 'auto' | 'gate' | 'reload';
+  /** nginx binary; without it the one on PATH. */
+  readonly nginx: string | undefined;
+  /** Most time old nginx workers may take to leave after a reload. */
+  readonly quiesceTimeoutMs: number;
+}
+
+export type EdgeConfig =
+  | (EdgeBase & { readonly kind: 'managed'; readonly listen: Address })
+  | (EdgeBase & { readonly kind: 'attached'; readonly conf: string; readonly include: string });
+
+interface NodeBase {
+  readonly name: string;
+  readonly address: Address;
+  readonly weight: number;
+  readonly env: Readonly<Record<string, string>>;
+  /** Working directory, relative to the config file's folder. */
+  readonly directory: string;
+  readonly health: HealthConfig;
+}
+
+export interface AppNodeConfig extends NodeBase {
+  readonly kind: 'app';
+  readonly entry: string;
+  readonly workers: number;
+}
+
+export interface GunicornNodeConfig extends NodeBase {
+  readonly kind: 'gunicorn';
+  readonly app: string;
+  readonly workers: number;
+  readonly command: string | undefined;
+  readonly python: string | undefined;
+  readonly workerClass: string | undefined;
+  readonly arguments: readonly string[];
+}
+
+export interface ProcessNodeConfig extends NodeBase {
+  readonly kind: 'process';
+  readonly start: string | readonly string[];
+  readonly pidfile: string | undefined;
+}
+
+export type NodeConfig = AppNodeConfig | GunicornNodeConfig | ProcessNodeConfig;
+
+export interface ShutdownConfig {
+  /** The node's own deadline after SIGTERM. */
+  readonly timeoutGracefulShutdownMs: number;
+  /** What the controller waits beyond it before it kills. */
+  readonly marginMs: number;
+  /** Most time between the proof that the node is out of rotation and SIGTERM, while requests are in flight. */
+  readonly drainTimeoutMs: number;
+}
+
+/** A checked configuration; every field is present. Paths are as written, relative to the file's folder. */
+export interface Config {
+  readonly service: string;
+  readonly stateDirectory: string;
+  readonly edges: readonly EdgeConfig[];
+  readonly nodes: readonly NodeConfig[];
+  readonly balance: Balance;
+  readonly shutdown: ShutdownConfig;
+  /** Most time from the start of a node until it is healthy. */
+  readonly startup: { readonly timeoutMs: number };
+  /** The fewest nodes that our own actions may leave in rotation. */
+  readonly availability: { readonly minAvailable: number };
+}
+
+/** One thing that is wrong, with the path of keys and indexes that leads to it. */
+export interface ConfigProblem {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** The longest the master waits beyond the worker's deadline; it must end before the controller's. */
+export const largestKillMarginMs = 2000;
+
+/** What the master waits beyond the worker's deadline: inside the controller's margin, so that deadlines nest. */
+export function killMarginMs(shutdown: ShutdownConfig): number {
+  return Math.min(largestKillMarginMs, Math.floor(shutdown.marginMs / 2));
+}

@@ -1,0 +1,301 @@
+import type { ErrorCode } from './errors.ts';
+import type { OperationKind, OperationReport, OperationResult, PhaseName, PhaseRecord } from './report.ts';
+import type { Transition } from './run-machine.ts';
+
+/*
+ * One operation on one node: the reference procedure and its way back.
+ *
+ *   drain    check > remove > drain > done
+ *   stop     check > remove > drain > terminate > wait [> kill] > done
+ *   start                                                  start > health > return > done
+ *   restart  check > remove > drain > terminate > wait [> kill] > start > health > return > done
+ *   ready                                                          health > return > done
+ *
+ * Invariants (each a property test):
+ *   - `terminate` is only asked for after every edge has proved that it cannot pick the node;
+ *   - `kill` is only asked for after the grace period and its margin have passed since SIGTERM was sent;
+ *   - `restore` is only asked for after the node's health has risen;
+ *   - `finish` is asked for exactly once, and nothing is asked for after it.
+ */
+
+/** Milliseconds that each wait may take. */
+export interface OperationLimits {
+  readonly drainMs: number;
+  readonly graceMs: number;
+  readonly marginMs: number;
+  readonly startupMs: number;
+}
+
+export interface OperationSpec {
+  readonly kind: OperationKind;
+  readonly node: string;
+  readonly limits: OperationLimits;
+}
+
+interface Progress {
+  readonly spec: OperationSpec;
+  readonly beganAt: number;
+  readonly phaseBeganAt: number;
+  readonly phases: readonly PhaseRecord[];
+  /** Requests in flight at the edges: when the node was out of rotation, now, and when the grace period passed. */
+  readonly inFlight: number;
+  readonly inFlightNow: number;
+  readonly overdue: number;
+  readonly killed: readonly number[];
+}
+
+export type OperationState =
+  | { readonly phase: 'idle'; readonly spec: OperationSpec }
+  | ({ readonly phase: PhaseName } & Progress)
+  | { readonly phase: 'done'; readonly report: OperationReport };
+
+type RunningState = Exclude<OperationState, { phase: 'idle' | 'done' }>;
+
+export type OperationTimer = 'drain' | 'grace' | 'kill' | 'startup';
+
+/** What happened; `at` is a monotonic clock in milliseconds. */
+export type OperationEvent = { readonly at: number } & (
+  | { readonly type: 'begun' }
+  | { readonly type: 'guardPassed' }
+  | { readonly type: 'guardRefused'; readonly reason: string }
+  | { readonly type: 'removed' }
+  | { readonly type: 'inFlightChanged'; readonly count: number }
+  | { readonly type: 'signalled' }
+  | { readonly type: 'exited' }
+  | { readonly type: 'killed'; readonly pids: readonly number[] }
+  | { readonly type: 'started' }
+  | { readonly type: 'healthRisen' }
+  | { readonly type: 'restored' }
+  | { readonly type: 'timerExpired'; readonly timer: OperationTimer }
+  | { readonly type: 'failed'; readonly code: ErrorCode; readonly reason: string }
+);
+
+export type OperationEffect =
+  | { readonly type: 'checkGuard' }
+  | { readonly type: 'remove' }
+  | { readonly type: 'watchInFlight' }
+  | { readonly type: 'terminate' }
+  | { readonly type: 'awaitExit' }
+  | { readonly type: 'kill' }
+  | { readonly type: 'start' }
+  | { readonly type: 'awaitHealth' }
+  | { readonly type: 'restore' }
+  | { readonly type: 'startTimer'; readonly timer: OperationTimer; readonly ms: number }
+  | { readonly type: 'cancelTimer'; readonly timer: OperationTimer }
+  | { readonly type: 'finish'; readonly report: OperationReport };
+
+type Next = Transition<OperationState, OperationEffect>;
+
+export function beginOperation(spec: OperationSpec): OperationState {
+  return { phase: 'idle', spec };
+}
+
+/** The transition for one event; an event that the phase does not wait for changes nothing. */
+export function stepOperation(state: OperationState, event: OperationEvent): Next {
+  if (state.phase === 'done') return { state, effects: [] };
+  if (state.phase === 'idle')
+    return event.type === 'begun' ? begin(state.spec, event.at) : { state, effects: [] };
+  if (event.type === 'failed')
+    return finish(state, event.at, 'failed', { code: event.code, reason: event.reason });
+  if (event.type === 'inFlightChanged') return observeInFlight(state, event.count, event.at);
+  return reducers[state.phase](state, event);
+}
+
+type Reducer = (state: RunningState, event: OperationEvent) => Next;
+
+const reducers: Readonly<Record<PhaseName, Reducer>> = {
+  check: stepCheck,
+  remove: stepRemove,
+  drain: stepDrain,
+  terminate: stepTerminate,
+  wait: stepWait,
+  kill: stepKill,
+  start: stepStart,
+  health: stepHealth,
+  return: stepReturn,
+};
+
+function begin(spec: OperationSpec, at: number): Next {
+  const progress: Progress = {
+    spec,
+    beganAt: at,
+    phaseBeganAt: at,
+    phases: [],
+    inFlight: 0,
+    inFlightNow: 0,
+    overdue: 0,
+    killed: [],
+  };
+  if (spec.kind === 'start') return startNode({ ...progress, phase: 'start' });
+  if (spec.kind === 'ready') return awaitHealth({ ...progress, phase: 'health' });
+  return { state: { ...progress, phase: 'check' }, effects: [{ type: 'checkGuard' }] };
+}
+
+function stepCheck(state: RunningState, event: OperationEvent): Next {
+  if (event.type === 'guardRefused') {
+    return finish(state, event.at, 'refused', { code: 'refused', reason: event.reason });
+  }
+  if (event.type !== 'guardPassed') return stay(state);
+  return { state: enter(state, 'remove', event.at), effects: [{ type: 'remove' }] };
+}
+
+function stepRemove(state: RunningState, event: OperationEvent): Next {
+  if (event.type !== 'removed') return stay(state);
+  return {
+    state: enter(state, 'drain', event.at),
+    effects: [
+      { type: 'startTimer', timer: 'drain', ms: state.spec.limits.drainMs },
+      { type: 'watchInFlight' },
+    ],
+  };
+}
+
+/** The node is proved out: from here its own drain is safe, so a request that never ends only delays SIGTERM. */
+function stepDrain(state: RunningState, event: OperationEvent): Next {
+  return event.type === 'timerExpired' && event.timer === 'drain' ? leaveDrain(state, event.at) : stay(state);
+}
+
+function leaveDrain(state: RunningState, at: number): Next {
+  const cancel: OperationEffect = { type: 'cancelTimer', timer: 'drain' };
+  if (state.spec.kind === 'drain') return finish(state, at, 'drained', {}, [cancel]);
+  return { state: enter(state, 'terminate', at), effects: [cancel, { type: 'terminate' }] };
+}
+
+function observeInFlight(state: RunningState, count: number, at: number): Next {
+  const next = { ...state, inFlight: Math.max(state.inFlight, count), inFlightNow: count };
+  return state.phase === 'drain' && count === 0 ? leaveDrain(next, at) : { state: next, effects: [] };
+}
+
+function stepTerminate(state: RunningState, event: OperationEvent): Next {
+  if (event.type !== 'signalled') return stay(state);
+  const { graceMs, marginMs } = state.spec.limits;
+  return {
+    state: enter(state, 'wait', event.at),
+    effects: [
+      { type: 'startTimer', timer: 'grace', ms: graceMs },
+      { type: 'startTimer', timer: 'kill', ms: graceMs + marginMs },
+      { type: 'awaitExit' },
+    ],
+  };
+}
+
+const cancelWait: readonly OperationEffect[] = [
+  { type: 'cancelTimer', timer: 'grace' },
+  { type: 'cancelTimer', timer: 'kill' },
+];
+
+function stepWait(state: RunningState, event: OperationEvent): Next {
+  if (event.type === 'exited') return afterExit(state, event.at, cancelWait);
+  if (event.type !== 'timerExpired') return stay(state);
+  // what is still under way when the node's own deadline passes is what the node aborts
+  if (event.timer === 'grace') return stay({ ...state, overdue: state.inFlightNow });
+  if (event.timer !== 'kill') return stay(state);
+  return {
+    state: enter({ ...state, overdue: Math.max(state.overdue, state.inFlightNow) }, 'kill', event.at),
+    effects: [...cancelWait, { type: 'kill' }],
+  };
+}
+
+function stepKill(state: RunningState, event: OperationEvent): Next {
+  // between the deadline and the kill it may have ended by itself: then nothing was killed
+  if (event.type !== 'killed') return stay(state);
+  return afterExit({ ...state, killed: event.pids }, event.at, []);
+}
+
+function afterExit(state: RunningState, at: number, effects: readonly OperationEffect[]): Next {
+  if (state.spec.kind === 'restart') {
+    const next = startNode(enter(state, 'start', at));
+    return { state: next.state, effects: [...effects, ...next.effects] };
+  }
+  return finish(state, at, exitResult(state), {}, effects);
+}
+
+function exitResult(state: RunningState): OperationResult {
+  return state.killed.length > 0 ? 'killed' : 'exited';
+}
+
+function startNode(state: RunningState): Next {
+  return {
+    state,
+    effects: [{ type: 'startTimer', timer: 'startup', ms: state.spec.limits.startupMs }, { type: 'start' }],
+  };
+}
+
+function stepStart(state: RunningState, event: OperationEvent): Next {
+  if (startupPassed(event)) return failStartup(state, event.at, 'has not started');
+  if (event.type !== 'started') return stay(state);
+  return { state: enter(state, 'health', event.at), effects: [{ type: 'awaitHealth' }] };
+}
+
+function awaitHealth(state: RunningState): Next {
+  return {
+    state,
+    effects: [
+      { type: 'startTimer', timer: 'startup', ms: state.spec.limits.startupMs },
+      { type: 'awaitHealth' },
+    ],
+  };
+}
+
+function stepHealth(state: RunningState, event: OperationEvent): Next {
+  if (startupPassed(event)) return failStartup(state, event.at, 'is not healthy');
+  if (event.type !== 'healthRisen') return stay(state);
+  return {
+    state: enter(state, 'return', event.at),
+    effects: [{ type: 'cancelTimer', timer: 'startup' }, { type: 'restore' }],
+  };
+}
+
+function startupPassed(event: OperationEvent): boolean {
+  return event.type === 'timerExpired' && event.timer === 'startup';
+}
+
+function failStartup(state: RunningState, at: number, what: string): Next {
+  const reason = `node "${state.spec.node}" ${what} ${state.spec.limits.startupMs} ms after its start`;
+  return finish(state, at, 'failed', { code: 'startFailed', reason });
+}
+
+function stepReturn(state: RunningState, event: OperationEvent): Next {
+  if (event.type !== 'restored') return stay(state);
+  const results = { start: 'started', ready: 'ready', restart: exitResult(state) } as const;
+  const { kind } = state.spec;
+  return finish(state, event.at, kind === 'drain' || kind === 'stop' ? 'failed' : results[kind], {});
+}
+
+function stay(state: RunningState): Next {
+  return { state, effects: [] };
+}
+
+function enter(state: RunningState, phase: PhaseName, at: number): RunningState {
+  return { ...state, phase, phaseBeganAt: at, phases: [...state.phases, closed(state, at)] };
+}
+
+function closed(state: RunningState, at: number): PhaseRecord {
+  return { name: state.phase, ms: Math.round((at - state.phaseBeganAt) * 10) / 10 };
+}
+
+const allTimers: readonly OperationTimer[] = ['drain', 'grace', 'kill', 'startup'];
+
+function finish(
+  state: RunningState,
+  at: number,
+  result: OperationResult,
+  why: { readonly code?: ErrorCode; readonly reason?: string },
+  effects: readonly OperationEffect[] = [],
+): Next {
+  const lost = Math.min(state.overdue, state.inFlight);
+  const report: OperationReport = {
+    operation: state.spec.kind,
+    node: state.spec.node,
+    result,
+    phases: [...state.phases, closed(state, at)],
+    inFlight: state.inFlight,
+    answered: state.inFlight - lost - (result === 'drained' ? state.inFlightNow : 0),
+    lost,
+    killed: state.killed,
+    ms: Math.round((at - state.beganAt) * 10) / 10,
+    ...why,
+  };
+  const cancels = allTimers.map((timer): OperationEffect => ({ type: 'cancelTimer', timer }));
+  return { state: { phase: 'done', report }, effects: [...effects, ...cancels, { type: 'finish', report }] };
+}

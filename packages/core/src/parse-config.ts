@@ -1,0 +1,120 @@
+import type { z } from 'zod';
+import { type Address, formatAddress } from './address.ts';
+import type { Balance, Config, ConfigProblem, EdgeConfig, HealthConfig, NodeConfig } from './config.ts';
+import { defaults } from './config-defaults.ts';
+import { describeIssue } from './config-issues.ts';
+import { checkRules } from './config-rules.ts';
+import { type ConfigDocument, configSchema } from './config-schema.ts';
+
+type EdgeDocument = ConfigDocument['edges'][number];
+type NodeDocument = ConfigDocument['nodes'][number];
+type HealthDocument = NonNullable<NodeDocument['health']>;
+
+export type ParsedConfig =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/** Checks a configuration as read from YAML, JSON or a module; reports all problems at once, each with its path. */
+export function parseConfig(input: unknown): ParsedConfig {
+  const parsed = configSchema.safeParse(input);
+  if (!parsed.success) {
+    return {
+      ok: false,
+      problems: parsed.error.issues.flatMap((issue: z.core.$ZodIssue) => describeIssue(issue, input)),
+    };
+  }
+  const problems = checkRules(parsed.data);
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, config: toConfig(parsed.data) };
+}
+
+function toConfig(document: ConfigDocument): Config {
+  const { timeoutGracefulShutdown, margin, drainTimeout } = document.shutdown;
+  return deepFreeze({
+    service: document.service,
+    stateDirectory: document.stateDirectory,
+    edges: document.edges.map(toEdge),
+    nodes: document.nodes.map((node) => toNode(node, document.health)),
+    balance: toBalance(document.balance),
+    shutdown: {
+      timeoutGracefulShutdownMs: timeoutGracefulShutdown,
+      marginMs: margin,
+      drainTimeoutMs: drainTimeout ?? timeoutGracefulShutdown,
+    },
+    startup: { timeoutMs: document.startup.timeout },
+    availability: { minAvailable: toMinAvailable(document.availability.minAvailable, document.nodes.length) },
+  });
+}
+
+function toEdge(edge: EdgeDocument): EdgeConfig {
+  const base = { name: edge.name, mode: edge.mode, nginx: edge.nginx, quiesceTimeoutMs: edge.quiesceTimeout };
+  if (edge.attach !== undefined) return { ...base, kind: 'attached', ...edge.attach };
+  return { ...base, kind: 'managed', listen: edge.listen as Address };
+}
+
+function toNode(node: NodeDocument, service: HealthDocument): NodeConfig {
+  const base = {
+    name: node.name,
+    address: node.address,
+    weight: node.weight,
+    env: node.env,
+    directory: node.directory ?? node.gunicorn?.directory ?? '.',
+    health: toHealth({ ...service, ...definedOnly(node.health ?? {}) }, node.app !== undefined),
+  };
+  if (node.app !== undefined) return { ...base, kind: 'app', ...node.app };
+  if (node.process !== undefined) {
+    return { ...base, kind: 'process', start: node.process.start, pidfile: node.process.pidfile };
+  }
+  const {
+    app,
+    workers,
+    command,
+    python,
+    workerClass,
+    arguments: extra,
+  } = node.gunicorn as NonNullable<NodeDocument['gunicorn']>;
+  return { ...base, kind: 'gunicorn', app, workers, command, python, workerClass, arguments: extra };
+}
+
+function definedOnly<T extends object>(value: T): Partial<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Partial<T>;
+}
+
+/** Our own worker answers readiness by itself, so an application needs no health route of its own. */
+function toHealth(health: HealthDocument, isApp: boolean): HealthConfig {
+  return {
+    path: health.path ?? (isApp ? defaults.readinessPath : defaults.healthPath),
+    intervalMs: health.interval ?? defaults.intervalMs,
+    timeoutMs: health.timeout ?? defaults.timeoutMs,
+    rise: health.rise ?? defaults.rise,
+    fall: health.fall ?? defaults.fall,
+    expectStatus: toStatusRange(health.expectStatus ?? '200-299'),
+  };
+}
+
+function toStatusRange(status: number | string): { from: number; to: number } {
+  if (typeof status === 'number') return { from: status, to: status };
+  const [from = '200', to = from] = status.split('-');
+  return { from: Number(from), to: Number(to) };
+}
+
+function toBalance(text: string): Balance {
+  if (text.startsWith('hash ')) return { type: 'hash', key: text.slice(5) };
+  return { type: text as 'round_robin' | 'least_conn' | 'ip_hash' };
+}
+
+function toMinAvailable(value: number | string, nodes: number): number {
+  return typeof value === 'number' ? value : Math.ceil((nodes * Number(value.slice(0, -1))) / 100);
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const field of Object.values(value)) deepFreeze(field);
+    Object.freeze(value);
+  }
+  return value;
+}
+
+/** The address as users wrote it; re-exported here for messages about nodes. */
+export function nodeAddress(node: NodeConfig): string {
+  return formatAddress(node.address);
+}

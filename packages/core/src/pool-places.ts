@@ -1,0 +1,111 @@
+import {
+  backOffMs,
+  type KillReason,
+  type PlaceState,
+  type PoolEffect,
+  type PoolState,
+  type PoolWorker,
+  type TimerName,
+} from './pool-state.ts';
+
+/** A transition of the pool being built; never seen outside one step. */
+export interface Draft {
+  state: PoolState;
+  readonly effects: PoolEffect[];
+}
+
+export function find(draft: Draft, id: number): PoolWorker | undefined {
+  return draft.state.workers.find((worker) => worker.id === id);
+}
+
+/** Places that count towards the target. */
+export function staying(draft: Draft): readonly PoolWorker[] {
+  return draft.state.workers.filter((worker) => worker.state !== 'draining');
+}
+
+export function change(draft: Draft, changed: PoolWorker): void {
+  const workers = draft.state.workers.map((worker) => (worker.id === changed.id ? changed : worker));
+  draft.state = { ...draft.state, workers };
+}
+
+export function remove(draft: Draft, { id }: PoolWorker): void {
+  draft.effects.push({ type: 'cancelTimers', id });
+  draft.state = { ...draft.state, workers: draft.state.workers.filter((worker) => worker.id !== id) };
+}
+
+export function startTimer(draft: Draft, worker: PoolWorker, name: TimerName, ms?: number): void {
+  const budget = ms ?? budgetMs(draft, worker, name);
+  draft.effects.push({ type: 'startTimer', timer: { name, id: worker.id }, ms: budget });
+}
+
+function budgetMs({ state: { settings } }: Draft, worker: PoolWorker, name: TimerName): number {
+  const budgets: Readonly<Record<TimerName, number>> = {
+    respawn: backOffMs(worker.crashes),
+    boot: settings.bootTimeoutMs,
+    ready: settings.readyTimeoutMs,
+    healthy: settings.healthyMs,
+    heartbeat: settings.heartbeatTimeoutMs,
+    deadline: settings.deadlineMs,
+  };
+  return budgets[name];
+}
+
+/** An empty place whose next process comes after its back-off. */
+export function addWaiting(draft: Draft, generation: number, crashes: number): void {
+  startTimer(draft, addPlace(draft, 'waiting', generation, crashes), 'respawn');
+}
+
+export function spawn(draft: Draft, generation: number): void {
+  boot(draft, addPlace(draft, 'booting', generation, 0));
+}
+
+function addPlace(draft: Draft, state: PlaceState, generation: number, crashes: number): PoolWorker {
+  const place: PoolWorker = { id: draft.state.nextId, generation, state, crashes, isKilled: false };
+  const workers = [...draft.state.workers, place];
+  draft.state = { ...draft.state, nextId: place.id + 1, workers };
+  return place;
+}
+
+/** Gives a place its process. */
+export function boot(draft: Draft, worker: PoolWorker): void {
+  change(draft, { ...worker, state: 'booting' });
+  draft.effects.push({ type: 'spawnWorker', id: worker.id, generation: worker.generation });
+  startTimer(draft, worker, 'boot');
+  startTimer(draft, worker, 'ready');
+}
+
+/** Asks a worker to leave, or drops a place that has no process. */
+export function retire(draft: Draft, worker: PoolWorker): void {
+  if (worker.state === 'waiting') {
+    remove(draft, worker);
+    return;
+  }
+  startLeaving(draft, worker);
+  draft.effects.push({ type: 'terminateWorker', id: worker.id });
+}
+
+export function startLeaving(draft: Draft, worker: PoolWorker): void {
+  change(draft, { ...worker, state: 'draining' });
+  draft.effects.push({ type: 'cancelTimers', id: worker.id });
+  startTimer(draft, worker, 'deadline');
+}
+
+export function kill(draft: Draft, worker: PoolWorker, reason: KillReason): void {
+  change(draft, { ...worker, state: 'draining', isKilled: true });
+  draft.effects.push({ type: 'cancelTimers', id: worker.id }, { type: 'killWorker', id: worker.id, reason });
+}
+
+export function fillPlaces(draft: Draft, generation: number): void {
+  for (let n = staying(draft).length; n < draft.state.target; n++) spawn(draft, generation);
+}
+
+const costOfLeaving: Readonly<Record<PlaceState, number>> = { waiting: 0, booting: 1, ready: 2, draining: 3 };
+
+/** Retires what is beyond the target: what does not serve yet first, then the oldest. Only candidates count. */
+export function retireSurplus(draft: Draft, isCandidate: (worker: PoolWorker) => boolean): void {
+  const candidates = staying(draft)
+    .filter(isCandidate)
+    .toSorted((a, b) => costOfLeaving[a.state] - costOfLeaving[b.state] || a.id - b.id);
+  for (const worker of candidates.slice(0, Math.max(0, candidates.length - draft.state.target)))
+    retire(draft, worker);
+}

@@ -1,0 +1,62 @@
+import { type ErrorCode, exitCodes } from './errors.ts';
+
+export type OperationKind = 'drain' | 'ready' | 'stop' | 'start' | 'restart';
+
+/** The steps of the reference procedure and of the way back, in their order. */
+export type PhaseName =
+  | 'check'
+  | 'remove'
+  | 'drain'
+  | 'terminate'
+  | 'wait'
+  | 'kill'
+  | 'start'
+  | 'health'
+  | 'return';
+
+export interface PhaseRecord {
+  readonly name: PhaseName;
+  readonly ms: number;
+}
+
+export type OperationResult = 'exited' | 'killed' | 'refused' | 'failed' | 'drained' | 'ready' | 'started';
+
+/** How an operation on one node ended. Fields may be added, never renamed. */
+export interface OperationReport {
+  readonly operation: OperationKind;
+  readonly node: string;
+  readonly result: OperationResult;
+  readonly phases: readonly PhaseRecord[];
+  /** Requests that the edges had under way to the node when it was out of rotation; of those, answered and cut. */
+  readonly inFlight: number;
+  readonly answered: number;
+  readonly lost: number;
+  /** Processes that were sent SIGKILL. */
+  readonly killed: readonly number[];
+  readonly ms: number;
+  readonly reason?: string;
+  readonly code?: ErrorCode;
+}
+
+/** How a rollout ended: `aborted` at the first node that failed; the nodes after it were left alone. */
+export interface RolloutReport {
+  readonly operation: 'rollout';
+  readonly result: 'done' | 'aborted';
+  readonly nodes: readonly OperationReport[];
+  /** Nodes that the rollout did not reach. */
+  readonly untouched: readonly string[];
+  readonly ms: number;
+  readonly reason?: string;
+  readonly code?: ErrorCode;
+}
+
+/** The exit code that a command gives for a report. */
+export function reportExitCode(report: OperationReport | RolloutReport): number {
+  if (report.operation === 'rollout') {
+    if (report.result === 'aborted') return exitCodes[report.code ?? 'internal'];
+    return report.nodes.some((node) => node.result === 'killed') ? exitCodes.deadlinePassed : 0;
+  }
+  if (report.result === 'refused') return exitCodes.refused;
+  if (report.result === 'killed') return exitCodes.deadlinePassed;
+  return report.result === 'failed' ? exitCodes[report.code ?? 'internal'] : 0;
+}

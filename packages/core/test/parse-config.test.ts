@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { formatPath } from '../src/config-issues.ts';
+import { parseConfig } from '../src/parse-config.ts';
+import { validDocument } from './support.ts';
+
+function problemsOf(document: unknown): string[] {
+  const parsed = parseConfig(document);
+  return parsed.ok ? [] : parsed.problems.map(({ path, message }) => `${formatPath(path)}: ${message}`);
+}
+
+function withNode(node: Record<string, unknown>): unknown {
+  const document = validDocument();
+  return { ...document, nodes: [...(document['nodes'] as unknown[]), node] };
+}
+
+describe('parseConfig', () => {
+  it('fills every default and freezes the result', () => {
+    const parsed = parseConfig(validDocument());
+    assert.ok(parsed.ok);
+    const { config } = parsed;
+    assert.equal(config.stateDirectory, '.lameduck');
+    assert.equal(config.balance.type, 'round_robin');
+    assert.deepEqual(config.shutdown, {
+      timeoutGracefulShutdownMs: 30_000,
+      marginMs: 5000,
+      drainTimeoutMs: 30_000,
+    });
+    assert.equal(config.availability.minAvailable, 1);
+    assert.ok(Object.isFrozen(config) && Object.isFrozen(config.nodes[0]?.health));
+  });
+
+  it('asks our own worker for its readiness, and every other node for /healthz', () => {
+    const parsed = parseConfig(validDocument());
+    assert.ok(parsed.ok);
+    assert.deepEqual(
+      parsed.config.nodes.map((node) => node.health.path),
+      ['/-/ready', '/healthz', '/healthz'],
+    );
+  });
+
+  it('lets a node override the health of the service field by field', () => {
+    const document = validDocument();
+    const [first] = document['nodes'] as Record<string, unknown>[];
+    const parsed = parseConfig({
+      ...document,
+      health: { path: '/up', rise: 5, expectStatus: '200-204' },
+      nodes: [{ ...first, health: { rise: 1 } }],
+    });
+    assert.ok(parsed.ok);
+    const health = parsed.config.nodes[0]?.health;
+    assert.equal(health?.path, '/up');
+    assert.equal(health?.rise, 1);
+    assert.deepEqual(health?.expectStatus, { from: 200, to: 204 });
+  });
+
+  it('takes minAvailable as a share of the nodes, rounded up', () => {
+    const parsed = parseConfig({ ...validDocument(), availability: { minAvailable: '50%' } });
+    assert.ok(parsed.ok);
+    assert.equal(parsed.config.availability.minAvailable, 2);
+  });
+
+  it('names an unknown key by its path', () => {
+    const problems = problemsOf({ ...validDocument(), helth: {} });
+    assert.deepEqual(problems, ['helth: is not a known key']);
+  });
+
+  it('reports all problems at once', () => {
+    const problems = problemsOf({
+      ...validDocument(),
+      service: 'Shop!',
+      shutdown: { timeoutGracefulShutdown: 30 },
+      balance: 'fastest',
+    });
+    assert.equal(problems.length, 3, problems.join('\n'));
+    assert.match(problems.join('\n'), /service: must be lower-case .*: current value is "Shop!"/);
+    assert.match(problems.join('\n'), /shutdown\.timeoutGracefulShutdown: must be text: current value is 30/);
+    assert.match(problems.join('\n'), /balance: must be round_robin, .*: current value is "fastest"/);
+  });
+
+  it('says what is missing', () => {
+    const { service: _, ...rest } = validDocument();
+    assert.deepEqual(problemsOf(rest), ['service: is missing: text is wanted']);
+  });
+
+  it('refuses two nodes of one name, and one address used twice', () => {
+    const name = problemsOf(withNode({ name: 'a', address: '127.0.0.1:9', process: { start: 'x' } }));
+    assert.deepEqual(name, [
+      'nodes[3].name: must be a node name that nothing else has: current value is "a"',
+    ]);
+    const address = problemsOf(withNode({ name: 'd', address: '127.0.0.1:8080', process: { start: 'x' } }));
+    assert.deepEqual(address, [
+      'nodes[3].address: must be a address that nothing else has: current value is "127.0.0.1:8080"',
+    ]);
+  });
+
+  it('wants exactly one kind for each node and edge', () => {
+    assert.deepEqual(problemsOf(withNode({ name: 'd', address: '127.0.0.1:9' })), [
+      'nodes[3]: must have exactly one of app, gunicorn, process: current value is none',
+    ]);
+    const document = { ...validDocument(), edges: [{ name: 'e' }] };
+    assert.deepEqual(problemsOf(document), [
+      'edges[0]: must have exactly one of listen, attach: current value is none',
+    ]);
+  });
+
+  for (const name of ['a;}', 'a b', '$(id)', 'a\nb', '../a', 'A', '-a', '', 'a"b', 'x'.repeat(64)]) {
+    it(`refuses ${JSON.stringify(name.slice(0, 8))} as a node name: it must not reach nginx or a shell`, () => {
+      const problems = problemsOf(withNode({ name, address: '127.0.0.1:9', process: { start: 'x' } }));
+      assert.equal(problems.length, 1);
+      assert.match(problems[0] ?? '', /nodes\[3\]\.name: must be /);
+    });
+  }
+
+  for (const address of [
+    '127.0.0.1',
+    'host:99999',
+    '127.0.0.1:80;}',
+    'a b:1',
+    'unix:/x y',
+    ':80',
+    'http://a:1',
+  ]) {
+    it(`refuses ${JSON.stringify(address)} as an address`, () => {
+      const problems = problemsOf(withNode({ name: 'd', address, process: { start: 'x' } }));
+      assert.match(problems[0] ?? '', /nodes\[3\]\.address: must be HOST:PORT/);
+    });
+  }
+
+  it('refuses deadlines that do not nest', () => {
+    const problems = problemsOf({ ...validDocument(), shutdown: { margin: '100ms' } });
+    assert.match(problems[0] ?? '', /shutdown\.margin: must be at least 1s, so that the master can kill/);
+  });
+
+  it('refuses a minimum that no number of nodes can reach', () => {
+    const problems = problemsOf({ ...validDocument(), availability: { minAvailable: 9 } });
+    assert.match(problems[0] ?? '', /availability\.minAvailable: must be at most the number of nodes \(3\)/);
+  });
+
+  for (const input of [undefined, null, [], 'text', 7]) {
+    it(`gives a problem, not an exception, for ${JSON.stringify(input)}`, () => {
+      assert.ok(problemsOf(input).length > 0);
+    });
+  }
+});

@@ -1,0 +1,416 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { stepPool } from '../src/pool.ts';
+import {
+  backOffMs,
+  initialPool,
+  type PoolEffect,
+  type PoolEvent,
+  type PoolSettings,
+  type PoolState,
+  type PoolTimer,
+  poolStatus,
+} from '../src/pool-state.ts';
+
+const settings: PoolSettings = {
+  extraWorkers: 1,
+  bootTimeoutMs: 1000,
+  readyTimeoutMs: 2000,
+  heartbeatTimeoutMs: 3000,
+  deadlineMs: 4000,
+  quickMs: 500,
+  healthyMs: 5000,
+};
+
+/** The world around a pool: which processes and timers exist, as its effects made them. */
+class World {
+  state: PoolState;
+  readonly processes = new Set<number>();
+  readonly timers = new Map<string, PoolTimer>();
+  readonly terminated = new Set<number>();
+  readonly answered: number[] = [];
+  readonly asked: number[] = [];
+  readonly exits: number[] = [];
+  readonly outcomes: string[] = [];
+
+  constructor(target: number) {
+    this.state = initialPool(settings, target);
+    this.send({ type: 'startRequested' });
+  }
+
+  send(event: PoolEvent): readonly PoolEffect[] {
+    if (event.type === 'workerExited') this.processes.delete(event.id);
+    if (event.type === 'timerFired') this.timers.delete(`${event.timer.name}${event.timer.id}`);
+    if (event.type === 'reloadRequested' && event.ticket !== undefined) this.asked.push(event.ticket);
+    const before = this.state;
+    const next = stepPool(before, event);
+    this.state = next.state;
+    assertStep(before, next.state, next.effects);
+    for (const effect of next.effects) this.perform(effect, before);
+    return next.effects;
+  }
+
+  private perform(effect: PoolEffect, before: PoolState): void {
+    switch (effect.type) {
+      case 'spawnWorker':
+        assert.ok(before.phase !== 'stopping' && before.phase !== 'stopped', 'spawned while stopping');
+        assert.ok(!this.processes.has(effect.id), 'spawned twice');
+        this.processes.add(effect.id);
+        return;
+      case 'terminateWorker':
+        assert.ok(!this.terminated.has(effect.id), 'terminated twice');
+        this.terminated.add(effect.id);
+        assert.ok(this.processes.has(effect.id), 'signalled a worker that does not exist');
+        return;
+      case 'quitWorker':
+      case 'killWorker':
+        assert.ok(this.processes.has(effect.id), 'signalled a worker that does not exist');
+        return;
+      case 'startTimer':
+        this.timers.set(`${effect.timer.name}${effect.timer.id}`, effect.timer);
+        return;
+      case 'cancelTimer':
+        this.timers.delete(`${effect.timer.name}${effect.timer.id}`);
+        return;
+      case 'cancelTimers':
+        for (const [key, timer] of this.timers) if (timer.id === effect.id) this.timers.delete(key);
+        return;
+      case 'replyReload':
+        this.answered.push(...effect.tickets);
+        this.outcomes.push(effect.outcome.type);
+        return;
+      case 'announceReady':
+        return;
+      case 'exit':
+        assert.equal(this.processes.size, 0, 'exited before its workers');
+        this.exits.push(effect.code);
+        return;
+    }
+  }
+}
+
+const staying = (state: PoolState) => state.workers.filter((worker) => worker.state !== 'draining');
+const isReady = (state: PoolState, id: number): boolean =>
+  state.workers.some((worker) => worker.id === id && worker.state === 'ready');
+
+/** Invariants 2, 4 and 5, which are about one step. */
+function assertStep(before: PoolState, after: PoolState, effects: readonly PoolEffect[]): void {
+  const processes = after.workers.filter((worker) => worker.state !== 'waiting').length;
+  if (effects.some((effect) => effect.type === 'spawnWorker'))
+    assert.ok(
+      staying(after).length <= after.target || processes <= after.target + settings.extraWorkers,
+      `too many processes: ${JSON.stringify(after)}`,
+    );
+  const hasFailed = effects.some(
+    (effect) => effect.type === 'replyReload' && effect.outcome.type === 'failed',
+  );
+  const isFailedReload = hasFailed && after.phase !== 'stopping' && after.phase !== 'stopped';
+  const isStopping = after.phase === 'stopping' || after.phase === 'stopped';
+  const ready = after.workers.filter((worker) => worker.state === 'ready');
+  for (const effect of effects) {
+    if (effect.type === 'replyReload' && effect.outcome.type === 'done')
+      assert.ok(
+        after.target <= ready.filter((worker) => worker.generation === after.generation).length,
+        'a reload ended before all new workers were ready',
+      );
+    if (effect.type !== 'terminateWorker' || isStopping || !isReady(before, effect.id)) continue;
+    assert.ok(!isFailedReload, 'a failed reload signalled a ready worker');
+    assert.ok(ready.length >= after.target, 'a ready worker left before its replacement was ready');
+  }
+}
+
+type Move =
+  | { readonly do: 'send'; readonly event: PoolEvent }
+  | {
+      readonly do: 'worker';
+      readonly type: 'workerHeard' | 'workerReady' | 'workerDraining';
+      readonly pick: number;
+    }
+  | { readonly do: 'fail' | 'timer'; readonly pick: number }
+  | { readonly do: 'exit'; readonly pick: number; readonly code: number };
+
+const pick = fc.nat(20);
+const move: fc.Arbitrary<Move> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('worker' as const),
+      type: fc.constant('workerReady' as const),
+      pick,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('worker' as const),
+      type: fc.constantFrom('workerHeard' as const, 'workerDraining' as const),
+      pick,
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('exit' as const), pick, code: fc.constantFrom(0, 1, 3) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('fail' as const), pick }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('timer' as const), pick }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('send' as const),
+      event: fc.oneof(
+        fc.record({ type: fc.constant('reloadRequested' as const), ticket: fc.nat() }),
+        fc.record({ type: fc.constant('scaleRequested' as const), workers: fc.nat(5) }),
+        // Somebody else's pid, a late message, a timer that fired while it was being cancelled.
+        fc.record({
+          type: fc.constant('workerExited' as const),
+          id: fc.constant(9999),
+          code: fc.constant(0),
+          signal: fc.constant(null),
+        }),
+        fc.record({
+          type: fc.constant('timerFired' as const),
+          timer: fc.record({
+            name: fc.constantFrom('respawn' as const, 'deadline' as const, 'heartbeat' as const),
+            id: fc.nat(12),
+          }),
+        }),
+      ),
+    }),
+  },
+);
+const stopMove: fc.Arbitrary<Move> = fc.record({
+  do: fc.constant('send' as const),
+  event: fc.record({
+    type: fc.constant('stopRequested' as const),
+    mode: fc.constantFrom('graceful' as const, 'quick' as const),
+  }),
+});
+const history = fc.tuple(
+  fc.array(move, { maxLength: 60, size: 'max' }),
+  fc.array(fc.oneof({ weight: 9, arbitrary: move }, { weight: 1, arbitrary: stopMove }), {
+    maxLength: 30,
+    size: 'max',
+  }),
+);
+
+function play(world: World, one: Move): void {
+  if (one.do === 'send') {
+    world.send(one.event);
+    return;
+  }
+  const choices: readonly (number | PoolTimer)[] =
+    one.do === 'timer' ? [...world.timers.values()] : [...world.processes];
+  const chosen = choices[one.pick % Math.max(1, choices.length)];
+  if (chosen === undefined) return;
+  if (typeof chosen === 'object') world.send({ type: 'timerFired', timer: chosen });
+  else if (one.do === 'exit') world.send({ type: 'workerExited', id: chosen, code: one.code, signal: null });
+  else if (one.do === 'fail') world.send({ type: 'workerFailed', id: chosen, message: 'no' });
+  else if (one.do === 'worker') world.send({ type: one.type, id: chosen });
+}
+
+const run = fc.record({
+  target: fc.integer({ min: 1, max: 4 }),
+  // Most histories begin with a pool that is up: one that fails before gives up, and its history is short.
+  isUp: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+  history,
+});
+type Run = typeof run extends fc.Arbitrary<infer Value> ? Value : never;
+
+function readyPool(target: number): World {
+  const world = new World(target);
+  for (let id = 1; id <= target; id++) world.send({ type: 'workerReady', id });
+  return world;
+}
+function playAll({ target, isUp, history: [running, ending] }: Run): World {
+  const world = isUp ? readyPool(target) : new World(target);
+  for (const one of [...running, ...ending]) play(world, one);
+  return world;
+}
+
+describe('pool: every history', () => {
+  it('signals only what exists, never spawns too many or while stopping, never takes a ready worker in a failed reload', () => {
+    fc.assert(
+      fc.property(run, (one) => void playAll(one)),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('ends with exactly one exit once everything has left after a stop', () => {
+    fc.assert(
+      fc.property(run, (one) => {
+        const world = playAll(one);
+        world.send({ type: 'stopRequested', mode: 'graceful' });
+        for (const id of [...world.processes])
+          world.send({ type: 'workerExited', id, code: 0, signal: null });
+        assert.equal(world.exits.length, 1);
+        assert.equal(world.state.phase, 'stopped');
+        assert.equal(world.timers.size, 0, 'a timer was left');
+        world.send({ type: 'stopRequested', mode: 'quick' });
+        world.send({ type: 'startRequested' });
+        assert.equal(world.exits.length, 1);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('answers every reload ticket exactly once', () => {
+    fc.assert(
+      fc.property(run, (one) => {
+        const world = playAll(one);
+        world.send({ type: 'stopRequested', mode: 'graceful' });
+        const sorted = (list: readonly number[]): readonly number[] => list.toSorted((a, b) => a - b);
+        assert.deepEqual(sorted(world.answered), sorted(world.asked));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe('pool: every history that calms down', () => {
+  it('comes back to full strength when workers behave again, unless it was stopped or never started', () => {
+    fc.assert(
+      fc.property(run, (one) => {
+        const world = playAll(one);
+        for (let n = 0; n < 200; n++) {
+          const booting = world.state.workers.find((worker) => worker.state === 'booting');
+          const leaving = world.state.workers.find((worker) => worker.state === 'draining');
+          const waiting = [...world.timers.values()].find((timer) => timer.name === 'respawn');
+          if (booting !== undefined) world.send({ type: 'workerReady', id: booting.id });
+          else if (leaving !== undefined)
+            world.send({ type: 'workerExited', id: leaving.id, code: 0, signal: null });
+          else if (waiting !== undefined) world.send({ type: 'timerFired', timer: waiting });
+        }
+        if (world.state.phase === 'stopping' || world.state.phase === 'stopped') return;
+        assert.equal(world.state.phase, 'ready');
+        assert.equal(world.state.workers.length, world.state.target);
+        assert.ok(world.state.workers.every((worker) => worker.state === 'ready'));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+const terminated = (effects: readonly PoolEffect[]): readonly number[] =>
+  effects.flatMap((effect) => (effect.type === 'terminateWorker' ? [effect.id] : []));
+const exited = (id: number, code = 0): PoolEvent => ({ type: 'workerExited', id, code, signal: null });
+
+describe('pool: reload', () => {
+  it('replaces one by one: starts a worker, then tells one old to leave, and waits for its end', () => {
+    const world = readyPool(2);
+    assert.deepEqual(terminated(world.send({ type: 'reloadRequested', ticket: 1 })), []);
+    assert.deepEqual(terminated(world.send({ type: 'workerReady', id: 3 })), [1]);
+    assert.equal(world.processes.size, 3);
+    world.send(exited(1));
+    assert.deepEqual(terminated(world.send({ type: 'workerReady', id: 4 })), [2]);
+    assert.equal(world.state.phase, 'ready');
+    assert.equal(world.state.generation, 2);
+    assert.deepEqual(world.outcomes, ['done']);
+  });
+
+  it('R4: keeps the old generation, untouched, where the new code fails at boot', () => {
+    const world = readyPool(2);
+    world.send({ type: 'reloadRequested', ticket: 1 });
+    world.send({ type: 'workerFailed', id: 3, message: 'no such module' });
+    const effects = world.send(exited(3, 3));
+    assert.deepEqual(
+      effects.find((effect) => effect.type === 'replyReload'),
+      { type: 'replyReload', tickets: [1], outcome: { type: 'failed', message: 'no such module' } },
+    );
+    assert.deepEqual([world.state.phase, world.state.generation, [...world.processes]], ['ready', 1, [1, 2]]);
+  });
+
+  it('R5: kills a new worker that is not ready in time and fails the reload', () => {
+    const world = readyPool(1);
+    world.send({ type: 'reloadRequested', ticket: 1 });
+    const effects = world.send({ type: 'timerFired', timer: { name: 'ready', id: 2 } });
+    assert.ok(effects.some((effect) => effect.type === 'killWorker' && effect.id === 2));
+    assert.deepEqual(world.outcomes, ['failed']);
+    assert.deepEqual(terminated(effects), []);
+  });
+
+  it('R17: coalesces all requests that come during a reload into one more', () => {
+    const world = readyPool(1);
+    for (const ticket of [1, 2, 3]) world.send({ type: 'reloadRequested', ticket });
+    world.send({ type: 'workerReady', id: 2 });
+    world.send(exited(1));
+    world.send({ type: 'workerReady', id: 3 });
+    assert.deepEqual([world.answered, world.state.generation, world.state.phase], [[1, 2, 3], 3, 'ready']);
+  });
+
+  it('R17: stops at once when told to stop in a reload', () => {
+    const world = readyPool(2);
+    world.send({ type: 'reloadRequested', ticket: 1 });
+    const effects = world.send({ type: 'stopRequested', mode: 'graceful' });
+    assert.deepEqual(terminated(effects), [1, 2, 3]);
+    assert.deepEqual(world.outcomes, ['failed']);
+  });
+});
+
+describe('pool: crashes', () => {
+  it('gives up when the first worker fails before anything was ready', () => {
+    const world = new World(2);
+    world.send({ type: 'workerFailed', id: 1, message: 'bad entry' });
+    world.send(exited(1, 3));
+    const effects = world.send(exited(2, 0));
+    assert.deepEqual(effects.at(-1), {
+      type: 'exit',
+      code: 3,
+      failure: { code: 'entryUnusable', message: 'bad entry' },
+    });
+  });
+
+  it('R16: goes on when a respawned worker fails at boot, and is degraded', () => {
+    const world = readyPool(2);
+    world.send(exited(1, 1));
+    world.send({ type: 'timerFired', timer: { name: 'respawn', id: 3 } });
+    world.send(exited(3, 3));
+    assert.equal(poolStatus(world.state), 'degraded');
+    assert.deepEqual([...world.processes], [2]);
+  });
+
+  it('R15: waits 1.5^n seconds, at most 30, between the crashes of one place; a healthy while resets it', () => {
+    assert.deepEqual([1, 2, 3, 4, 9, 10, 100].map(backOffMs), [0, 1500, 2250, 3375, 25_629, 30_000, 30_000]);
+    const world = readyPool(1);
+    const delays: number[] = [];
+    for (let id = 1; id < 5; id++) {
+      const effects = world.send(exited(id, 1));
+      for (const effect of effects)
+        if (effect.type === 'startTimer' && effect.timer.name === 'respawn') delays.push(effect.ms);
+      world.send({ type: 'timerFired', timer: { name: 'respawn', id: id + 1 } });
+      world.send({ type: 'workerReady', id: id + 1 });
+    }
+    assert.deepEqual(delays, [0, 1500, 2250, 3375]);
+    world.send({ type: 'timerFired', timer: { name: 'healthy', id: 5 } });
+    assert.equal(world.state.workers[0]?.crashes, 0);
+  });
+
+  it('kills a ready worker that fell silent and replaces it', () => {
+    const world = readyPool(2);
+    const effects = world.send({ type: 'timerFired', timer: { name: 'heartbeat', id: 1 } });
+    assert.ok(effects.some((effect) => effect.type === 'killWorker' && effect.reason === 'silent'));
+    world.send({ type: 'timerFired', timer: { name: 'respawn', id: 3 } });
+    assert.ok(world.processes.has(3));
+  });
+});
+
+describe('pool: stop', () => {
+  it('R18: stays graceful at a second TERM, turns quick at INT', () => {
+    const world = readyPool(1);
+    world.send({ type: 'stopRequested', mode: 'graceful' });
+    assert.deepEqual(world.send({ type: 'stopRequested', mode: 'graceful' }), []);
+    const effects = world.send({ type: 'stopRequested', mode: 'quick' });
+    assert.deepEqual(effects, [
+      { type: 'quitWorker', id: 1 },
+      { type: 'startTimer', timer: { name: 'deadline', id: 1 }, ms: 500 },
+    ]);
+  });
+
+  it('R9: exits with the code of a passed deadline when it had to kill', () => {
+    const world = readyPool(1);
+    world.send({ type: 'stopRequested', mode: 'graceful' });
+    world.send({ type: 'timerFired', timer: { name: 'deadline', id: 1 } });
+    world.send({ type: 'workerExited', id: 1, code: null, signal: 'SIGKILL' });
+    assert.deepEqual(world.exits, [5]);
+  });
+});
