@@ -1,1 +1,13 @@
-export {};
+export { createAppRunner } from './adapters/app/app-runner.ts';
+export { createGunicornRunner } from './adapters/gunicorn/gunicorn-runner.ts';
+export { createHttpChecker } from './adapters/http-check/checker.ts';
+export { createNginxEdge } from './adapters/nginx/edge.ts';
+export { createServerRunner } from './adapters/process/server-runner.ts';
+export { openSqliteStore, readHistory } from './adapters/sqlite/store.ts';
+export { systemClock } from './adapters/system/clock.ts';
+export { createRoutes } from './api/routes.ts';
+export { type ApiServer, isAnswering, serveApi } from './api/server.ts';
+export { type Controller, type ControllerParts, createController } from './controller.ts';
+export type { Edge } from './ports/edge.ts';
+export type { NodeRunner } from './ports/node-runner.ts';
+export { prepareSocketFolder, socketPath } from './socket-path.ts';

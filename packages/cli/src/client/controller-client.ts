@@ -1,0 +1,92 @@
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import {
+  type ErrorBody,
+  type ErrorCode,
+  exitCodes,
+  type HistoryEntry,
+  LameduckError,
+  type OperationKind,
+  type OperationLine,
+  type OperationProgress,
+  type OperationReport,
+  type RolloutReport,
+  type ServiceStatus,
+} from '@lameduck/core';
+import { Client, type Dispatcher } from 'undici';
+
+/** The controller of one service, asked over its unix socket. Errors are the controller's own, with their codes. */
+export class ControllerClient {
+  readonly #client: Client;
+  readonly #socketPath: string;
+
+  constructor(socketPath: string) {
+    // an operation takes as long as its deadlines allow: no time-out of the transport may cut it short
+    this.#client = new Client('http://localhost', { socketPath, headersTimeout: 0, bodyTimeout: 0 });
+    this.#socketPath = socketPath;
+  }
+
+  async status(): Promise<ServiceStatus> {
+    const { body } = await this.#request('GET', '/v1/status');
+    return (await body.json()) as ServiceStatus;
+  }
+
+  async history(limit: number): Promise<readonly HistoryEntry[]> {
+    const { body } = await this.#request('GET', `/v1/history?limit=${limit}`);
+    return (await body.json()) as HistoryEntry[];
+  }
+
+  async operate(
+    kind: OperationKind,
+    node: string,
+    onProgress: (progress: OperationProgress) => void,
+  ): Promise<OperationReport> {
+    const { body } = await this.#request('POST', `/v1/nodes/${encodeURIComponent(node)}/${kind}`);
+    return (await readReport(body, onProgress)) as OperationReport;
+  }
+
+  async rollout(batch: number, onProgress: (progress: OperationProgress) => void): Promise<RolloutReport> {
+    const { body } = await this.#request('POST', '/v1/rollout', { batch });
+    return (await readReport(body, onProgress)) as RolloutReport;
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+
+  async #request(method: 'GET' | 'POST', path: string, body?: object): Promise<Dispatcher.ResponseData> {
+    const response = await this.#client
+      .request({ method, path, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+      .catch((error: unknown) => {
+        throw this.#unreachable(error);
+      });
+    if (response.statusCode < 400) return response;
+    throw toError(((await response.body.json()) as ErrorBody).error);
+  }
+
+  #unreachable(error: unknown): LameduckError {
+    const message = `Cannot reach the controller on "${this.#socketPath}": a running "lameduck up" is wanted`;
+    return new LameduckError('notRunning', message, { socketPath: this.#socketPath }, error);
+  }
+}
+
+async function readReport(
+  body: Readable,
+  onProgress: (progress: OperationProgress) => void,
+): Promise<OperationReport | RolloutReport> {
+  for await (const text of createInterface({ input: body })) {
+    const line = JSON.parse(text) as OperationLine;
+    if (line.type === 'report') return line.report;
+    if (line.type === 'error') throw toError(line.error);
+    onProgress(line);
+  }
+  throw new LameduckError(
+    'notRunning',
+    'Cannot finish: the controller went away in the middle of the operation',
+  );
+}
+
+function toError({ code, message, details }: ErrorBody['error']): LameduckError {
+  const known = Object.hasOwn(exitCodes, code) ? (code as ErrorCode) : 'internal';
+  return new LameduckError(known, message, { ...(details as object) });
+}

@@ -1,0 +1,105 @@
+import { type ErrorBody, type ErrorCode, formatMs, LameduckError, type MasterStatus } from '@lameduck/core';
+import { Command } from 'commander';
+import { Client } from 'undici';
+import { createScreen, type Screen } from '../output/screen.ts';
+import { formatTable } from '../output/table.ts';
+import { parseCount } from './rollout.ts';
+
+interface CtlOptions {
+  readonly control: string;
+  readonly json?: boolean;
+}
+
+/** `lameduck ctl status|reload|scale|stop`: asks one master over its control socket. */
+export function addCtl(program: Command): void {
+  const ctl = program
+    .command('ctl')
+    .description('control one master started with "lameduck run --control PATH"');
+  ctl.addCommand(
+    withControl('status')
+      .description('show the workers')
+      .action(async (options: CtlOptions) => {
+        const screen = createScreen(options.json === true);
+        const status = (await ask(options.control, 'GET', '/status')) as MasterStatus;
+        if (screen.isJson) screen.json(status);
+        else screen.print(formatMaster(status, screen));
+      }),
+  );
+  ctl.addCommand(
+    withControl('reload')
+      .description(
+        'replace all workers, new ones ready first; fails with the reason where they do not become ready',
+      )
+      .action((options: CtlOptions) => command(options, '/reload', {}, 'reloaded')),
+  );
+  ctl.addCommand(
+    withControl('scale <workers>')
+      .description('change the number of workers')
+      .action((workers: string, options: CtlOptions) =>
+        command(options, '/scale', { workers: parseCount(workers) }, `scaled to ${workers}`),
+      ),
+  );
+  ctl.addCommand(
+    withControl('stop')
+      .description('stop gracefully')
+      .action((options: CtlOptions) => command(options, '/stop', {}, 'stopping')),
+  );
+}
+
+function withControl(nameAndArguments: string): Command {
+  return new Command(nameAndArguments.split(' ')[0])
+    .arguments(nameAndArguments.split(' ').slice(1).join(' '))
+    .requiredOption('--control <path>', 'control socket of the master')
+    .option('--json', 'one JSON document on stdout')
+    .exitOverride();
+}
+
+async function command(options: CtlOptions, path: string, body: object, done: string): Promise<void> {
+  const screen = createScreen(options.json === true);
+  const answer = await ask(options.control, 'POST', path, body);
+  if (screen.isJson) screen.json(answer);
+  else screen.print(done);
+}
+
+async function ask(
+  socketPath: string,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: object,
+): Promise<unknown> {
+  // a reload takes as long as the workers need
+  const client = new Client('http://localhost', { socketPath, headersTimeout: 0, bodyTimeout: 0 });
+  try {
+    const headers = { 'content-type': 'application/json' };
+    const request = { method, path, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    const response = await client.request(request).catch((error: unknown) => {
+      throw new LameduckError('notRunning', `Cannot reach a master on "${socketPath}": ${String(error)}`, {
+        socketPath,
+      });
+    });
+    const text = await response.body.text();
+    const answer: unknown = text === '' ? {} : JSON.parse(text);
+    if (response.statusCode < 400) return answer;
+    const { code, message } = (answer as ErrorBody).error;
+    throw new LameduckError(code as ErrorCode, message);
+  } finally {
+    await client.close();
+  }
+}
+
+function formatMaster(status: MasterStatus, screen: Screen): string {
+  const rows = status.workers.map((worker) => [
+    String(worker.pid),
+    worker.state,
+    String(worker.generation),
+    String(worker.inFlight),
+    String(worker.open),
+    String(worker.idle),
+    `${Math.round(worker.rssBytes / 1_048_576)} MiB`,
+    `${worker.loopLagMs} ms`,
+    formatMs(worker.ageMs),
+  ]);
+  const head = ['PID', 'STATE', 'GENERATION', 'IN FLIGHT', 'OPEN', 'IDLE', 'MEMORY', 'LOOP LAG', 'AGE'];
+  const title = `${screen.paint('bold', status.address)}  ${status.state}, generation ${status.generation}, pid ${status.pid}`;
+  return `${title}\n\n${formatTable([head, ...rows])}`;
+}

@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs';
+import { isAnswering, readHistory } from '@lameduck/controller';
+import { formatMs, type HistoryEntry } from '@lameduck/core';
+import type { Command } from 'commander';
+import { ControllerClient } from '../client/controller-client.ts';
+import { createScreen } from '../output/screen.ts';
+import { formatTable } from '../output/table.ts';
+import { loadService, type Service, type ServiceOptions, withServiceOptions } from '../service.ts';
+import { parseCount } from './rollout.ts';
+
+interface HistoryOptions extends ServiceOptions {
+  readonly limit: number;
+}
+
+/** `lameduck history`: also while no controller runs. */
+export function addHistory(program: Command): void {
+  withServiceOptions(program.command('history'))
+    .description('show the last operations with their results')
+    .option('--limit <n>', 'how many', parseCount, 20)
+    .action(async (options: HistoryOptions) => {
+      const screen = createScreen(options.json === true);
+      const entries = await readEntries(await loadService(options), options.limit);
+      if (screen.isJson) screen.json(entries);
+      else screen.print(entries.length === 0 ? 'no operation yet' : formatHistory(entries));
+    });
+}
+
+async function readEntries({ paths }: Service, limit: number): Promise<readonly HistoryEntry[]> {
+  if (await isAnswering(paths.controlSocket)) {
+    const client = new ControllerClient(paths.controlSocket);
+    return client.history(limit).finally(() => client.close());
+  }
+  return existsSync(paths.store) ? readHistory(paths.store, limit) : [];
+}
+
+function formatHistory(entries: readonly HistoryEntry[]): string {
+  const rows = entries.map(({ id, beganAt, operation, subject, report }) => [
+    String(id),
+    beganAt,
+    operation,
+    subject,
+    report?.result ?? 'unfinished',
+    report === undefined ? '' : formatMs(report.ms),
+    report?.reason?.split('\n')[0] ?? '',
+  ]);
+  return formatTable([['ID', 'BEGAN', 'OPERATION', 'NODE', 'RESULT', 'TOOK', 'REASON'], ...rows]);
+}

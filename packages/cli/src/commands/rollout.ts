@@ -1,0 +1,41 @@
+import { reportExitCode } from '@lameduck/core';
+import { type Command, InvalidArgumentError } from 'commander';
+import { formatReport } from '../output/report-view.ts';
+import { createStepBoard } from '../output/step-board.ts';
+import { type ServiceOptions, withController, withServiceOptions } from '../service.ts';
+
+interface RolloutOptions extends ServiceOptions {
+  readonly batch: number;
+}
+
+/** `lameduck rollout [--batch N]` */
+export function addRollout(program: Command): void {
+  withServiceOptions(program.command('rollout'))
+    .description('restart all nodes in turn; stop at the first that does not come back')
+    .option('--batch <n>', 'nodes at the same time', parseCount, 1)
+    .action(runRollout);
+}
+
+function runRollout(options: RolloutOptions): Promise<void> {
+  return withController(options, async (client, screen) => {
+    const { nodes } = await client.status();
+    const running = nodes.filter(({ state }) => state !== 'stopped' && state !== 'drained');
+    const names = running.map(({ name }) => name);
+    const board = createStepBoard('restart', names, screen);
+    try {
+      const report = await client.rollout(options.batch, (progress) => board.show(progress));
+      await board.close();
+      if (screen.isJson) screen.json(report);
+      else screen.print(formatReport(report, screen));
+      process.exitCode = reportExitCode(report);
+    } finally {
+      await board.close();
+    }
+  });
+}
+
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1) return count;
+  throw new InvalidArgumentError('a whole number from 1 is wanted.');
+}

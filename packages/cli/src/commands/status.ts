@@ -1,0 +1,34 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { formatStatus } from '../output/status-view.ts';
+import { type ServiceOptions, withController, withServiceOptions } from '../service.ts';
+
+interface StatusOptions extends ServiceOptions {
+  readonly watch?: boolean;
+}
+
+const watchIntervalMs = 500;
+const clearScreen = '\u001B[H\u001B[J';
+
+/** `lameduck status [--watch]` */
+export function addStatus(program: Command): void {
+  withServiceOptions(program.command('status'))
+    .description('show edges, nodes and workers: state, requests in flight, last check and why')
+    .option('--watch', 'show it anew twice a second, until Ctrl-C')
+    .action(runStatus);
+}
+
+function runStatus(options: StatusOptions): Promise<void> {
+  return withController(options, async (client, screen) => {
+    for (;;) {
+      const status = await client.status();
+      if (screen.isJson) screen.json(status);
+      else
+        screen.print(
+          `${options.watch && process.stdout.isTTY ? clearScreen : ''}${formatStatus(status, screen)}`,
+        );
+      if (options.watch !== true) return;
+      await pause(watchIntervalMs);
+    }
+  });
+}

@@ -1,0 +1,110 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  type Controller,
+  createAppRunner,
+  createController,
+  createGunicornRunner,
+  createHttpChecker,
+  createNginxEdge,
+  createServerRunner,
+  type Edge,
+  type NodeRunner,
+  openSqliteStore,
+  systemClock,
+} from '@lameduck/controller';
+import { type Config, type EdgeConfig, killMarginMs, type NodeConfig } from '@lameduck/core';
+import type { Logger } from 'pino';
+import type { ServicePaths } from './paths.ts';
+
+/** This program as a command, for the masters that it starts. */
+const launcher: string = join(dirname(fileURLToPath(import.meta.url)), '..', 'bin', 'lameduck.cjs');
+
+/** Makes the adapters for a configuration and the controller over them. Throws `alreadyRunning`. */
+export function composeController(config: Config, paths: ServicePaths, logger: Logger): Controller {
+  mkdirSync(paths.state, { recursive: true });
+  // nothing in here belongs into anybody's repository
+  writeFileSync(join(paths.state, '.gitignore'), '*\n');
+  return createController({
+    config,
+    store: openSqliteStore(paths.store),
+    edges: config.edges.map((edge) => composeEdge(edge, config, paths, logger)),
+    runners: new Map(config.nodes.map((node) => [node.name, composeRunner(node, config, paths, logger)])),
+    checker: createHttpChecker(),
+    clock: systemClock,
+    logger,
+  });
+}
+
+function composeEdge(edge: EdgeConfig, config: Config, paths: ServicePaths, logger: Logger): Edge {
+  return createNginxEdge({
+    name: edge.name,
+    service: config.service,
+    mode: edge.mode,
+    nginx: edge.nginx,
+    directory: paths.edge(edge.name),
+    nodes: config.nodes.map(({ name, address, weight }) => ({ name, address, weight })),
+    balance: config.balance,
+    quiesceTimeoutMs: edge.quiesceTimeoutMs,
+    environment: process.env,
+    logger,
+    ...(edge.kind === 'managed'
+      ? { kind: 'managed', listen: edge.listen }
+      : {
+          kind: 'attached',
+          conf: resolve(paths.folder, edge.conf),
+          include: resolve(paths.folder, edge.include),
+        }),
+  });
+}
+
+function composeRunner(node: NodeConfig, config: Config, paths: ServicePaths, logger: Logger): NodeRunner {
+  const directory = resolve(paths.folder, node.directory);
+  const common = {
+    node: node.name,
+    address: node.address,
+    directory,
+    environment: { ...process.env, LAMEDUCK_NODE: node.name, ...node.env },
+    stateDirectory: paths.node(node.name),
+    timeoutGracefulShutdownMs: config.shutdown.timeoutGracefulShutdownMs,
+    logger,
+  };
+  switch (node.kind) {
+    case 'app':
+      return createAppRunner({
+        ...common,
+        entry: node.entry,
+        workers: node.workers,
+        masterCommand: [process.execPath, launcher, 'run'],
+        killMarginMs: killMarginMs(config.shutdown),
+      });
+    case 'gunicorn':
+      return createGunicornRunner({ ...common, ...definedOnly(node) });
+    case 'process':
+      return createServerRunner({
+        ...common,
+        start: node.start,
+        ...(node.pidfile === undefined ? {} : { pidfile: resolve(directory, node.pidfile) }),
+      });
+  }
+}
+
+function definedOnly(node: Extract<NodeConfig, { kind: 'gunicorn' }>): {
+  app: string;
+  workers: number;
+  arguments: readonly string[];
+  command?: string;
+  python?: string;
+  workerClass?: string;
+} {
+  const { app, workers, command, python, workerClass } = node;
+  return {
+    app,
+    workers,
+    arguments: node.arguments,
+    ...(command === undefined ? {} : { command }),
+    ...(python === undefined ? {} : { python }),
+    ...(workerClass === undefined ? {} : { workerClass }),
+  };
+}

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type Config, type ConfigProblem, formatPath, LameduckError, parseConfig } from '@lameduck/core';
+import { type Locate, readDocument } from './read-document.ts';
+
+/** A document with a way back from a path of keys to the place in the file. */
+interface Source {
+  readonly value: unknown;
+  readonly locate: Locate;
+}
+
+/** Reads and checks a config file. Throws `config` with every problem at once, each as `file:line:col path: problem`. */
+export async function loadConfig(file: string): Promise<Config> {
+  const source = await read(file);
+  const parsed = parseConfig(source.value);
+  if (parsed.ok) return parsed.config;
+  throw problemsError(file, parsed.problems, source.locate);
+}
+
+async function read(file: string): Promise<Source> {
+  const kind = extname(file);
+  if (kind === '.yaml' || kind === '.yml' || kind === '.json') return readDocument(file, readText(file));
+  return { value: await importDefault(file), locate: () => undefined };
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new LameduckError(
+      'config',
+      `Cannot read config "${file}": a readable file is wanted: ${code}`,
+      { file },
+      error,
+    );
+  }
+}
+
+async function importDefault(file: string): Promise<unknown> {
+  try {
+    const module = (await import(pathToFileURL(file).href)) as { default?: unknown };
+    if (module.default !== undefined) return module.default;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new LameduckError('config', `Cannot load config "${file}": ${why}`, { file }, error);
+  }
+  throw new LameduckError('config', `Cannot load config "${file}": a default export is wanted`, { file });
+}
+
+function problemsError(file: string, problems: readonly ConfigProblem[], locate: Locate): LameduckError {
+  const lines = problems.map((problem) => {
+    const place = locate(problem.path);
+    const where = place === undefined ? file : `${file}:${place.line}:${place.column}`;
+    return `${where} ${formatPath(problem.path)}: ${problem.message}`;
+  });
+  const details = {
+    file,
+    problems: problems.map(({ path, message }) => ({ path: formatPath(path), message })),
+  };
+  return new LameduckError('config', lines.join('\n'), details);
+}

@@ -1,0 +1,51 @@
+import { LameduckError } from '@lameduck/core';
+import { isMap, isNode, isScalar, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Where in the file a path of keys stands; the nearest existing parent where the path itself is missing. */
+export type Locate = (path: readonly (string | number)[]) => Place | undefined;
+
+/** Reads YAML or JSON (which is YAML). Throws `config` with file, line and column for bad syntax. */
+export function readDocument(file: string, text: string): { value: unknown; locate: Locate } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0) {
+    const messages = document.errors.map((error) => {
+      const { line, col } = lines.linePos(error.pos[0]);
+      return `${file}:${line}:${col} ${error.message}`;
+    });
+    throw new LameduckError('config', messages.join('\n'), { file });
+  }
+  return {
+    value: document.toJS(),
+    locate(path) {
+      const offset = offsetOf(document.contents, path);
+      if (offset === undefined) return undefined;
+      const { line, col } = lines.linePos(offset);
+      return { line, column: col };
+    },
+  };
+}
+
+/** For a key of a map the place of the key itself: that is what the message names. */
+function offsetOf(root: Node | null, path: readonly (string | number)[]): number | undefined {
+  let node: unknown = root;
+  let offset = root?.range?.[0];
+  for (const key of path) {
+    const pair: Pair | undefined = isMap(node)
+      ? node.items.find((item) => isScalar(item.key) && item.key.value === key)
+      : undefined;
+    const next = isMap(node)
+      ? pair?.value
+      : (node as { get?(key: unknown, keep: true): unknown })?.get?.(key, true);
+    const at = pair !== undefined && isNode(pair.key) ? pair.key : next;
+    if (!isNode(at)) break;
+    offset = at.range?.[0];
+    node = next;
+  }
+  return offset;
+}

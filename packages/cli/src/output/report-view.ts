@@ -1,0 +1,47 @@
+import { formatMs, type OperationReport, type RolloutReport } from '@lameduck/core';
+import type { Screen } from './screen.ts';
+
+const outcomes: Readonly<Record<OperationReport['result'], string>> = {
+  exited: 'ended by itself',
+  killed: 'had to be killed',
+  refused: 'was refused',
+  failed: 'failed',
+  drained: 'is out of rotation, still running',
+  ready: 'is in rotation',
+  started: 'is in rotation',
+};
+
+/** The end of an operation in one or two lines. */
+export function formatReport(report: OperationReport | RolloutReport, screen: Screen): string {
+  return report.operation === 'rollout' ? formatRollout(report, screen) : formatOperation(report, screen);
+}
+
+function formatOperation(report: OperationReport, screen: Screen): string {
+  const isGood = report.result !== 'failed' && report.result !== 'refused' && report.result !== 'killed';
+  const mark = isGood ? screen.paint('green', '✔') : screen.paint('red', '✖');
+  const returned =
+    report.operation === 'restart' && (isGood || report.result === 'killed') ? ', is back in rotation' : '';
+  const head = `${mark} ${report.operation} ${report.node}: ${outcomes[report.result]}${returned} (${formatMs(report.ms)})`;
+  return [head, ...requestLine(report), ...killedLine(report), ...reasonLine(report.reason)].join('\n');
+}
+
+function requestLine(report: OperationReport): readonly string[] {
+  if (report.operation === 'start' || report.operation === 'ready' || report.result === 'refused') return [];
+  return [`  in flight ${report.inFlight}, answered ${report.answered}, lost ${report.lost}`];
+}
+
+function killedLine(report: OperationReport): readonly string[] {
+  return report.killed.length === 0 ? [] : [`  killed: pid ${report.killed.join(', ')}`];
+}
+
+function reasonLine(reason: string | undefined): readonly string[] {
+  return reason === undefined ? [] : reason.split('\n').map((line) => `  ${line}`);
+}
+
+function formatRollout(report: RolloutReport, screen: Screen): string {
+  const mark = report.result === 'done' ? screen.paint('green', '✔') : screen.paint('red', '✖');
+  const lost = report.nodes.reduce((sum, node) => sum + node.lost, 0);
+  const head = `${mark} rollout ${report.result}: ${report.nodes.length} nodes in ${formatMs(report.ms)}, lost ${lost}`;
+  const untouched = report.untouched.length === 0 ? [] : [`  left alone: ${report.untouched.join(', ')}`];
+  return [head, ...report.nodes.map((node) => formatOperation(node, screen)), ...untouched].join('\n');
+}

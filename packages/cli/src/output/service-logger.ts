@@ -1,0 +1,44 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Writable } from 'node:stream';
+import { type Logger, multistream, pino } from 'pino';
+import type { Screen } from './screen.ts';
+
+/**
+ * Everything goes to the log file as JSON lines; what somebody in front of `up` wants to know goes to stderr too.
+ * The file is written at once: a controller that is killed has lost no line.
+ */
+export function createServiceLogger(file: string, screen: Screen): Logger {
+  mkdirSync(dirname(file), { recursive: true });
+  return pino(
+    { base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    multistream([{ stream: pino.destination({ dest: file, sync: true }) }, { stream: humanLines(screen) }]),
+  );
+}
+
+type Line = Record<string, unknown> & { readonly msg: string };
+
+const shown: Readonly<Record<string, (line: Line) => string>> = {
+  'health changed': (line) => `health ${line['from']} to ${line['to']} (${line['check']})`,
+  'node isolated': (line) => `isolated: ${line['check']}`,
+  'node back in rotation': () => 'back in rotation',
+  'node died': (line) => `died (pid ${line['pid']}), start again in ${line['delayMs']} ms`,
+  'node killed': (line) => `killed (pids ${line['pids']})`,
+  'node not started': (line) => `not started: ${line['reason']}`,
+  'isolation failed': (line) => `${line['change']} failed: ${line['reason']}`,
+  'operation ended': (line) => `${line['operation']} ${line['result']} in ${line['ms']} ms`,
+};
+
+function humanLines(screen: Screen): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      const line = JSON.parse(chunk.toString()) as Line;
+      const describe = shown[line.msg];
+      if (describe !== undefined) {
+        const time = String(line['time']).slice(11, 19);
+        screen.note(`${time} ${line['node'] ?? ''} ${describe(line)}`);
+      }
+      done();
+    },
+  });
+}

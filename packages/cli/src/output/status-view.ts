@@ -1,0 +1,70 @@
+import { formatMs, type NodeState, type NodeStatus, type ServiceStatus } from '@lameduck/core';
+import type { Screen } from './screen.ts';
+import { formatTable } from './table.ts';
+
+const colours: Readonly<Record<NodeState, 'green' | 'yellow' | 'red' | 'gray' | 'cyan'>> = {
+  ready: 'green',
+  draining: 'yellow',
+  drained: 'yellow',
+  starting: 'cyan',
+  stopped: 'gray',
+  unhealthy: 'red',
+};
+
+/** The service as a person reads it at a glance: edges, then nodes, each with its reason where it is not well. */
+export function formatStatus(status: ServiceStatus, screen: Screen): string {
+  const title = (text: string): string => screen.paint('bold', text);
+  const edges = status.edges.map((edge) => [
+    edge.name,
+    edge.mode,
+    screen.paint(edge.state === 'ready' ? 'green' : 'red', edge.state),
+    edge.listen ?? '',
+    edge.server,
+    edge.pid === undefined ? '' : `pid ${edge.pid}`,
+    edge.reason ?? '',
+  ]);
+  const nodes = status.nodes.map((node) => nodeRow(node, screen));
+  return [
+    `${title(status.service)}  ${countReady(status)}`,
+    '',
+    formatTable([['EDGE', 'MODE', 'STATE', 'LISTEN', 'SERVER', 'PROCESS', ''], ...edges]),
+    '',
+    formatTable([
+      [
+        'NODE',
+        'KIND',
+        'STATE',
+        'FOR',
+        'ROTATION',
+        'IN FLIGHT',
+        'ADDRESS',
+        'PROCESS',
+        'WORKERS',
+        'LAST CHECK',
+      ],
+      ...nodes,
+    ]),
+  ].join('\n');
+}
+
+function countReady({ nodes }: ServiceStatus): string {
+  const ready = nodes.filter((node) => node.inRotation && node.state === 'ready').length;
+  return `${ready} of ${nodes.length} nodes ready`;
+}
+
+function nodeRow(node: NodeStatus, screen: Screen): readonly string[] {
+  const { operation } = node;
+  const doing = operation === undefined ? '' : ` (${operation.kind}: ${operation.phase})`;
+  return [
+    node.name,
+    node.kind,
+    screen.paint(colours[node.state], node.state) + doing,
+    formatMs(node.stateMs),
+    node.inRotation ? 'in' : screen.paint('yellow', 'out'),
+    String(node.inFlight),
+    node.address,
+    node.pid === undefined ? '' : `pid ${node.pid}`,
+    String(node.workers.length),
+    node.reason ?? node.lastCheck ?? '',
+  ];
+}

@@ -1,0 +1,131 @@
+import { formatMs, type OperationKind, type OperationProgress, type PhaseName } from '@lameduck/core';
+import { Listr, type ListrTask, ProcessOutput } from 'listr2';
+import type { Screen } from './screen.ts';
+
+/** The steps of each operation, in the order in which they come. */
+const plans: Readonly<Record<OperationKind, readonly PhaseName[]>> = {
+  drain: ['check', 'remove', 'drain'],
+  ready: ['health', 'return'],
+  stop: ['check', 'remove', 'drain', 'terminate', 'wait', 'kill'],
+  start: ['start', 'health', 'return'],
+  restart: ['check', 'remove', 'drain', 'terminate', 'wait', 'kill', 'start', 'health', 'return'],
+};
+
+const titles: Readonly<Record<PhaseName, string>> = {
+  check: 'check health and the guard',
+  remove: 'take out of rotation',
+  drain: 'wait for requests in flight',
+  terminate: 'SIGTERM to the master',
+  wait: 'wait for the node to end',
+  kill: 'kill what is left',
+  start: 'start',
+  health: 'wait until healthy',
+  return: 'put into rotation',
+};
+
+/** Shows the steps of an operation while they happen. */
+export interface StepBoard {
+  show(progress: OperationProgress): void;
+  /** Ends the display; steps that never began are shown as not needed. */
+  close(): Promise<void>;
+}
+
+/** Live lines on a terminal, one plain line for each finished step elsewhere. */
+export function createStepBoard(kind: OperationKind, nodes: readonly string[], screen: Screen): StepBoard {
+  return screen.isLive ? new LiveBoard(kind, nodes) : plainBoard(screen);
+}
+
+function plainBoard(screen: Screen): StepBoard {
+  return {
+    show(progress) {
+      if (progress.type === 'phaseEnded') {
+        screen.note(`${progress.node}  ${titles[progress.phase]}  ${formatMs(progress.ms)}`);
+      }
+    },
+    close: async () => {},
+  };
+}
+
+interface Step {
+  readonly ended: PromiseWithResolvers<string>;
+  rename: (title: string) => void;
+  detail: string;
+}
+
+class LiveBoard implements StepBoard {
+  readonly #steps = new Map<string, Step>();
+  readonly #done: Promise<unknown>;
+
+  constructor(kind: OperationKind, nodes: readonly string[]) {
+    const tasks = nodes.map((node) => this.#nodeTask(kind, node));
+    const output = new ProcessOutput(process.stderr, process.stderr);
+    // one node needs no heading of its own
+    const [only] = nodes;
+    const list = nodes.length === 1 && only !== undefined ? this.#stepTasks(kind, only) : tasks;
+    const options = { concurrent: nodes.length > 1, exitOnError: false };
+    const rendererOptions = { collapseSubtasks: false, processOutput: output };
+    this.#done = new Listr(list, { ...options, renderer: 'default', rendererOptions }).run();
+  }
+
+  show(progress: OperationProgress): void {
+    if (progress.type === 'nodeReport') return;
+    if (progress.type === 'inFlight')
+      return this.#annotate(progress.node, 'drain', `${progress.count} in flight`);
+    if (progress.type === 'edge') {
+      const left = progress.processes === undefined ? '' : ` (${progress.processes} old processes)`;
+      return this.#annotate(progress.node, 'remove', `${progress.edge} ${progress.state}${left}`);
+    }
+    const step = this.#steps.get(keyOf(progress.node, progress.phase));
+    if (progress.type === 'phaseEnded') step?.ended.resolve(formatMs(progress.ms));
+    else this.#skipBefore(progress.node, progress.phase);
+  }
+
+  async close(): Promise<void> {
+    for (const step of this.#steps.values()) step.ended.resolve('');
+    await this.#done;
+  }
+
+  /** A step that was passed over will not come any more. */
+  #skipBefore(node: string, phase: PhaseName): void {
+    for (const [key, step] of this.#steps) {
+      if (!key.startsWith(`${node} `)) continue;
+      if (key === keyOf(node, phase)) return;
+      step.ended.resolve('');
+    }
+  }
+
+  #annotate(node: string, phase: PhaseName, detail: string): void {
+    const step = this.#steps.get(keyOf(node, phase));
+    if (step === undefined) return;
+    step.detail = detail;
+    step.rename(`${titles[phase]}: ${detail}`);
+  }
+
+  #nodeTask(kind: OperationKind, node: string): ListrTask {
+    const steps = this.#stepTasks(kind, node);
+    return { title: node, task: (_, task) => task.newListr(steps, { concurrent: false }) };
+  }
+
+  #stepTasks(kind: OperationKind, node: string): ListrTask[] {
+    return plans[kind].map((phase) => {
+      const step: Step = { ended: Promise.withResolvers(), rename: () => {}, detail: '' };
+      this.#steps.set(keyOf(node, phase), step);
+      return {
+        title: titles[phase],
+        task: async (_, task): Promise<void> => {
+          step.rename = (title) => {
+            task.title = title;
+          };
+          const took = await step.ended.promise;
+          const detail = step.detail === '' ? '' : `: ${step.detail}`;
+          if (took === '') task.skip(`${titles[phase]}: not needed`);
+          else task.title = `${titles[phase]}${detail}  ${took}`;
+        },
+      };
+    });
+  }
+}
+
+function keyOf(node: string, phase: PhaseName): string {
+  return `${node} ${phase}`;
+}

@@ -1,0 +1,96 @@
+import {
+  type ErrorCode,
+  httpStatuses,
+  LameduckError,
+  type OperationKind,
+  type OperationLine,
+  type OperationReport,
+  type RolloutReport,
+} from '@lameduck/core';
+import { Hono } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { z } from 'zod';
+import type { Controller } from '../controller.ts';
+import type { OnProgress } from '../run-operation.ts';
+
+const kinds: readonly string[] = ['drain', 'ready', 'stop', 'start', 'restart'] satisfies OperationKind[];
+const rolloutBody = z.strictObject({ batch: z.number().int().min(1).default(1) });
+const historyLimit = z.coerce.number().int().min(1).max(1000).default(20);
+
+/**
+ * The controller's API. Operations answer with a stream of JSON lines: progress, then one line with the report.
+ * An operation goes on when its client goes away. `stop` is asked to stop the whole service.
+ */
+export function createRoutes(controller: Controller): Hono {
+  const app = new Hono();
+  app.onError((error, context) => {
+    const { code, message, details } = LameduckError.from(error);
+    return context.json({ error: { code, message, details } }, httpStatuses[code] as ContentfulStatusCode);
+  });
+  app.notFound((context) => context.json(errorBody('usage', `Cannot find "${context.req.path}"`), 404));
+
+  app.get('/v1/status', async (context) => context.json(await controller.status()));
+  app.get('/v1/history', async (context) => {
+    const limit = parse(historyLimit, context.req.query('limit'), 'limit');
+    return context.json(await controller.history(limit));
+  });
+  app.post('/v1/nodes/:node/:operation', async (context) => {
+    const { node, operation } = context.req.param();
+    if (!kinds.includes(operation)) {
+      throw new LameduckError('usage', `Cannot run "${operation}": one of ${kinds.join(', ')} is wanted`);
+    }
+    return streamLines((onProgress) => controller.operate(operation as OperationKind, node, onProgress));
+  });
+  app.post('/v1/rollout', async (context) => {
+    const text = await context.req.text();
+    const { batch } = parse(rolloutBody, text === '' ? {} : readJson(text), 'body');
+    return streamLines((onProgress) => controller.rollout(batch, onProgress));
+  });
+  return app;
+}
+
+function errorBody(code: ErrorCode, message: string): { error: { code: ErrorCode; message: string } } {
+  return { error: { code, message } };
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new LameduckError('usage', 'Cannot read the body: JSON is wanted', {}, error);
+  }
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new LameduckError('usage', `Cannot read the ${what}: ${z.prettifyError(parsed.error)}`);
+}
+
+/**
+ * The status line waits for the first sign of life, so that a refusal is an HTTP error; what fails later is the
+ * last line of the stream.
+ */
+async function streamLines(
+  run: (onProgress: OnProgress) => Promise<OperationReport | RolloutReport>,
+): Promise<Response> {
+  const encoder = new TextEncoder();
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, {
+    highWaterMark: Number.POSITIVE_INFINITY,
+  });
+  const writer = writable.getWriter();
+  const begun = Promise.withResolvers<void>();
+  const write = (line: OperationLine): void => {
+    begun.resolve();
+    // a client that went away stops nothing
+    writer.write(encoder.encode(`${JSON.stringify(line)}\n`)).catch(() => {});
+  };
+  const ended = run(write).then((report) => write({ type: 'report', report }));
+  ended.catch(() => {}).finally(() => writer.close().catch(() => {}));
+  await Promise.race([begun.promise, ended]);
+  ended.catch((error: unknown) => {
+    const { code, message } = LameduckError.from(error);
+    write({ type: 'error', error: { code, message } });
+  });
+  return new Response(readable, { headers: { 'content-type': 'application/x-ndjson' } });
+}

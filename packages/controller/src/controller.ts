@@ -1,0 +1,168 @@
+import {
+  type Config,
+  guardRemoval,
+  type HistoryEntry,
+  LameduckError,
+  type OperationKind,
+  type OperationReport,
+  type RolloutReport,
+  type ServiceStatus,
+} from '@lameduck/core';
+import type { Logger } from 'pino';
+import { createEdgeSet } from './edge-set.ts';
+import { HealthMonitor } from './health-monitor.ts';
+import { Isolation } from './isolation.ts';
+import { availability, createNodeRecord, type NodeRecord } from './node-record.ts';
+import { Operations } from './operations.ts';
+import type { Clock } from './ports/clock.ts';
+import type { Edge } from './ports/edge.ts';
+import type { HealthChecker } from './ports/health-checker.ts';
+import type { NodeRunner } from './ports/node-runner.ts';
+import type { Store } from './ports/store.ts';
+import { createRevival } from './revival.ts';
+import type { OnProgress } from './run-operation.ts';
+import { runRollout } from './run-rollout.ts';
+import { type ServiceLife, startService, stopService } from './service-life.ts';
+import { edgeStatus, nodeStatus } from './views.ts';
+
+/** `status` shows what it knows rather than wait longer for an edge or a node. */
+const statusTimeoutMs = 2000;
+
+/** The adapters, made by the composition root. */
+export interface ControllerParts {
+  readonly config: Config;
+  readonly edges: readonly Edge[];
+  /** One for each node, by name. */
+  readonly runners: ReadonlyMap<string, NodeRunner>;
+  readonly store: Store;
+  readonly checker: HealthChecker;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Runs one service: its edges, its nodes and every operation on them. */
+export interface Controller {
+  /** Starts or adopts nodes and edges; resolves when every node that should serve is in rotation. */
+  open(signal: AbortSignal): Promise<void>;
+  status(): Promise<ServiceStatus>;
+  /** Resolves with the report however the operation ends. Throws `noSuchNode`, `busy`, `notRunning`. */
+  operate(kind: OperationKind, node: string, onProgress: OnProgress): Promise<OperationReport>;
+  /** Restarts all nodes, `batch` at a time. Throws `busy`, `refused`. */
+  rollout(batch: number, onProgress: OnProgress): Promise<RolloutReport>;
+  history(limit: number): Promise<readonly HistoryEntry[]>;
+  /** Stops everything gracefully; what is left when the signal aborts is killed. */
+  close(signal: AbortSignal): Promise<void>;
+}
+
+export function createController(parts: ControllerParts): Controller {
+  return new ServiceController(parts);
+}
+
+class ServiceController implements Controller {
+  readonly #parts: ControllerParts;
+  readonly #records: readonly NodeRecord[];
+  readonly #operations: Operations;
+  readonly #life: ServiceLife;
+  readonly #closing = new AbortController();
+
+  constructor(parts: ControllerParts) {
+    const { config, clock, logger } = parts;
+    const closing = this.#closing.signal;
+    const edges = createEdgeSet(parts.edges);
+    const records = config.nodes.map((node) =>
+      createNodeRecord(node, runnerOf(parts, node.name), clock.now()),
+    );
+    const isolation = new Isolation(records, edges, logger, closing);
+    const monitor = new HealthMonitor(records, parts.checker, clock, (record, before) => {
+      if (before.verdict !== record.health.verdict) logTransition(logger, record, before.verdict);
+      isolation.review();
+    });
+    const revive = (record: NodeRecord): Promise<void> => this.#operations.revive(record);
+    const revival = createRevival(clock, logger, revive, isolation.review, closing);
+    const shared = { ...parts, records, edges, monitor, isolation };
+    this.#parts = parts;
+    this.#records = records;
+    this.#operations = new Operations({ ...shared, closing, onStarted: revival.follow });
+    this.#life = { ...shared, revival };
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    await startService(this.#life, AbortSignal.any([signal, this.#closing.signal]));
+    this.#life.monitor.start();
+  }
+
+  async status(): Promise<ServiceStatus> {
+    const signal = AbortSignal.timeout(statusTimeoutMs);
+    const [edges, nodes] = await Promise.all([
+      Promise.all(this.#parts.edges.map((edge) => edgeStatus(edge, signal))),
+      Promise.all(
+        this.#records.map((record) => nodeStatus(record, this.#life.edges, this.#parts.clock, signal)),
+      ),
+    ]);
+    return { service: this.#parts.config.service, pid: process.pid, edges, nodes };
+  }
+
+  async operate(kind: OperationKind, node: string, onProgress: OnProgress): Promise<OperationReport> {
+    return this.#operations.run(kind, findRecord(this.#records, node), onProgress);
+  }
+
+  async rollout(batch: number, onProgress: OnProgress): Promise<RolloutReport> {
+    const records = this.#records;
+    const isTaken = ({ out }: NodeRecord): boolean => out.has('operator') || out.has('stopped');
+    const nodes = names(records.filter((record) => !isTaken(record)));
+    refuseWideBatch(this.#parts.config, records, nodes.slice(0, batch));
+    const parts = {
+      clock: this.#parts.clock,
+      store: this.#parts.store,
+      nodes,
+      skipped: names(records.filter(isTaken)),
+      restart: (node: string, report: OnProgress) => this.operate('restart', node, report),
+    };
+    return runRollout(parts, batch, onProgress);
+  }
+
+  history(limit: number): Promise<readonly HistoryEntry[]> {
+    return this.#parts.store.history(limit);
+  }
+
+  async close(signal: AbortSignal): Promise<void> {
+    this.#closing.abort(new LameduckError('notRunning', 'Cannot go on: the controller is stopping'));
+    this.#life.monitor.stop();
+    await this.#life.isolation.settled();
+    await stopService(this.#life, signal);
+    await this.#parts.checker.close();
+    await this.#parts.store.close();
+  }
+}
+
+function runnerOf(parts: ControllerParts, node: string): NodeRunner {
+  const runner = parts.runners.get(node);
+  if (runner === undefined)
+    throw new LameduckError('internal', `Cannot run node "${node}": no runner was made for it`);
+  return runner;
+}
+
+function names(records: readonly NodeRecord[]): readonly string[] {
+  return records.map((record) => record.config.name);
+}
+
+function findRecord(records: readonly NodeRecord[], node: string): NodeRecord {
+  const record = records.find((candidate) => candidate.config.name === node);
+  if (record !== undefined) return record;
+  const names = records.map((candidate) => candidate.config.name);
+  throw new LameduckError('noSuchNode', `Cannot find node "${node}": one of ${names.join(', ')} is wanted`, {
+    node,
+    names,
+  });
+}
+
+/** A batch that the guard would refuse half-way is refused before its first node is touched. */
+function refuseWideBatch(config: Config, records: readonly NodeRecord[], batch: readonly string[]): void {
+  const verdict = guardRemoval(records.map(availability), batch, config.availability.minAvailable);
+  if (!verdict.allowed) throw new LameduckError('refused', verdict.reason);
+}
+
+function logTransition(logger: Logger, record: NodeRecord, from: string): void {
+  const { verdict, last } = record.health;
+  logger.info({ node: record.config.name, from, to: verdict, check: last?.detail }, 'health changed');
+}

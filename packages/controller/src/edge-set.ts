@@ -1,0 +1,41 @@
+import { LameduckError } from '@lameduck/core';
+import type { Edge, EdgeProgress, Proof } from './ports/edge.ts';
+
+export type OnEdgeProgress = (edge: string, progress: EdgeProgress) => void;
+
+/** All edges of the service as one: a node is out only when every edge has proved it. */
+export interface EdgeSet {
+  readonly edges: readonly Edge[];
+  /** Where one edge fails, the others are put back before this rejects: nothing has changed then. */
+  remove(node: string, onProgress: OnEdgeProgress, signal: AbortSignal): Promise<readonly Proof[]>;
+  restore(node: string, onProgress: OnEdgeProgress, signal: AbortSignal): Promise<readonly Proof[]>;
+  inFlight(node: string, signal: AbortSignal): Promise<number>;
+}
+
+export function createEdgeSet(edges: readonly Edge[]): EdgeSet {
+  return {
+    edges,
+    async remove(node, onProgress, signal) {
+      const outcomes = await Promise.allSettled(
+        edges.map((edge) => edge.remove(node, (progress) => onProgress(edge.name, progress), signal)),
+      );
+      const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+      if (failure === undefined) return proofs(outcomes);
+      const removed = edges.filter((_, index) => outcomes[index]?.status === 'fulfilled');
+      await Promise.allSettled(removed.map((edge) => edge.restore(node, () => {}, signal)));
+      throw LameduckError.from(failure.reason);
+    },
+    restore: (node, onProgress, signal) =>
+      Promise.all(
+        edges.map((edge) => edge.restore(node, (progress) => onProgress(edge.name, progress), signal)),
+      ),
+    async inFlight(node, signal) {
+      const counts = await Promise.all(edges.map((edge) => edge.inFlight(node, signal)));
+      return counts.reduce((sum, count) => sum + count, 0);
+    },
+  };
+}
+
+function proofs(outcomes: readonly PromiseSettledResult<Proof>[]): readonly Proof[] {
+  return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+}

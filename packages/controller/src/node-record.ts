@@ -1,0 +1,66 @@
+import {
+  type HealthState,
+  type NodeAvailability,
+  type NodeConfig,
+  type NodeState,
+  nodeState,
+  type OperationKind,
+  type OutReason,
+  type PhaseName,
+  unknownHealth,
+} from '@lameduck/core';
+import type { NodeRunner, ProcessIdentity } from './ports/node-runner.ts';
+
+/** The operation that holds a node's lock. */
+export interface HeldOperation {
+  readonly kind: OperationKind;
+  readonly beganAt: number;
+  phase: PhaseName;
+}
+
+/** What the controller knows of one node; the only mutable record of it. */
+export interface NodeRecord {
+  readonly config: NodeConfig;
+  readonly runner: NodeRunner;
+  readonly out: Set<OutReason>;
+  health: HealthState;
+  process: ProcessIdentity | undefined;
+  operation: HeldOperation | undefined;
+  inFlight: number;
+  /** The state last shown, and when it began. */
+  shown: { state: NodeState; since: number };
+  /** Why the last operation or process ended badly, until the node is well again. */
+  reason: string | undefined;
+}
+
+export function createNodeRecord(config: NodeConfig, runner: NodeRunner, now: number): NodeRecord {
+  return {
+    config,
+    runner,
+    out: new Set(),
+    health: unknownHealth,
+    process: undefined,
+    operation: undefined,
+    inFlight: 0,
+    shown: { state: 'stopped', since: now },
+    reason: undefined,
+  };
+}
+
+export function currentState(record: NodeRecord): NodeState {
+  return nodeState({
+    isRunning: record.process !== undefined,
+    phase: record.operation?.phase,
+    out: [...record.out],
+    verdict: record.health.verdict,
+    inFlight: record.inFlight,
+  });
+}
+
+export function availability(record: NodeRecord): NodeAvailability {
+  return {
+    name: record.config.name,
+    isInRotation: record.out.size === 0,
+    isHealthy: record.health.verdict === 'up' && record.process !== undefined,
+  };
+}

@@ -1,0 +1,54 @@
+import { formatAddress, LameduckError, type NodeStatus } from '@lameduck/core';
+import type { EdgeSet } from './edge-set.ts';
+import { currentState, type NodeRecord } from './node-record.ts';
+import type { Clock } from './ports/clock.ts';
+import type { Edge, EdgeStatus } from './ports/edge.ts';
+
+/** One edge as `status` shows it; an edge that does not answer is `failed`, with its reason. */
+export async function edgeStatus(edge: Edge, signal: AbortSignal): Promise<EdgeStatus> {
+  try {
+    return await edge.status(signal);
+  } catch (error) {
+    const reason = LameduckError.from(error).message;
+    return { name: edge.name, mode: edge.mode, state: 'failed', server: 'unknown', out: [], reason };
+  }
+}
+
+/** One node as `status` shows it, with its workers and what its edges have under way to it. */
+export async function nodeStatus(
+  record: NodeRecord,
+  edges: EdgeSet,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<NodeStatus> {
+  const { config, runner, operation } = record;
+  record.inFlight = await edges.inFlight(config.name, signal).catch(() => record.inFlight);
+  const workers = record.process === undefined ? [] : await runner.workers(record.process).catch(() => []);
+  const now = clock.now();
+  const state = currentState(record);
+  if (state !== record.shown.state) record.shown = { state, since: now };
+  const reason = record.reason ?? (state === 'unhealthy' ? record.health.last?.detail : undefined);
+  return {
+    name: config.name,
+    kind: config.kind,
+    address: formatAddress(config.address),
+    state,
+    stateMs: Math.round(now - record.shown.since),
+    inRotation: record.out.size === 0,
+    inFlight: record.inFlight,
+    health: record.health.verdict,
+    ...(record.health.last === undefined ? {} : { lastCheck: record.health.last.detail }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(record.process === undefined ? {} : { pid: record.process.pid }),
+    workers,
+    ...(operation === undefined
+      ? {}
+      : {
+          operation: {
+            kind: operation.kind,
+            phase: operation.phase,
+            ms: Math.round(now - operation.beganAt),
+          },
+        }),
+  };
+}
