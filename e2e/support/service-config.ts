@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+
+export const projectRoot: string = join(import.meta.dirname, '..', '..');
+const shop = join(projectRoot, 'examples', 'shop');
+
+export type NodeKind = 'app' | 'gunicorn';
+
+export interface ServiceSpec {
+  readonly nodes: readonly NodeKind[];
+  readonly mode?: 'auto' | 'gate' | 'reload';
+  /** Merged over the configuration, key by key. */
+  readonly config?: Record<string, unknown>;
+  /** Merged over one node by name. */
+  readonly overrides?: Readonly<Record<string, Record<string, unknown>>>;
+}
+
+/** Names of nodes: a, b, c … */
+export function nodeName(index: number): string {
+  return String.fromCharCode(97 + index);
+}
+
+/** The configuration of a service of the shop's example applications on these ports, the edge's first. */
+export function serviceConfig(spec: ServiceSpec, ports: readonly number[], ledgerDir: string): object {
+  const [edgePort, ...nodePorts] = ports;
+  return {
+    service: 'shop',
+    edges: [{ name: 'edge-1', listen: `127.0.0.1:${edgePort}`, mode: spec.mode ?? 'auto' }],
+    nodes: spec.nodes.map((kind, index) => {
+      const name = nodeName(index);
+      return {
+        name,
+        address: `127.0.0.1:${nodePorts[index]}`,
+        env: { LEDGER_DIR: ledgerDir, NODE_NAME: name },
+        ...kindConfig(kind),
+        ...spec.overrides?.[name],
+      };
+    }),
+    shutdown: { timeoutGracefulShutdown: '10s', margin: '4s' },
+    ...spec.config,
+  };
+}
+
+function kindConfig(kind: NodeKind): object {
+  if (kind === 'app') return { app: { entry: join(shop, 'app.ts'), workers: 2 } };
+  return { gunicorn: { app: 'api:app', directory: join(shop, 'api'), workers: 2 } };
+}
