@@ -21,7 +21,9 @@ function say(text = ''): void {
 }
 
 async function rollout(service: RunningService): Promise<number | null> {
-  const child = spawn(process.execPath, [launcher, 'rollout', '--config', service.configFile], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [launcher, 'rollout', '--config', service.configFile], {
+    stdio: 'inherit',
+  });
   const [code] = (await once(child, 'exit')) as [number | null];
   return code;
 }
@@ -39,7 +41,9 @@ function sayWhatToTry(service: RunningService): void {
   for (const words of ['status --watch', 'restart b', 'drain c', 'ready c', 'rollout', 'history']) {
     say(`  ${command} ${words} ${config}`);
   }
-  say(`  node_modules/.bin/node packages/ledger/dist/main.js ${service.url} --duration 30s\n\nCtrl-C ends it.`);
+  say(
+    `  node_modules/.bin/node packages/ledger/dist/main.js ${service.url} --duration 30s\n\nCtrl-C ends it.`,
+  );
 }
 
 async function waitForStop(): Promise<void> {
@@ -48,7 +52,9 @@ async function waitForStop(): Promise<void> {
 
 async function show(service: RunningService): Promise<boolean> {
   say((await service.lameduck('status')).stdout);
-  say(`Load: ${connections} connections (keep-alive and fresh, GET, POST, slow uploads, streams, idle), no retries.`);
+  say(
+    `Load: ${connections} connections (keep-alive and fresh, GET, POST, slow uploads, streams, idle), no retries.`,
+  );
   const load = runLoad({ url: service.url, connections });
   load.mark('before');
   await Promise.race([new Promise((resolve) => setTimeout(resolve, calmMs)), waitForStop()]);

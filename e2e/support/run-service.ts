@@ -41,8 +41,15 @@ export interface RunningService {
 
 /** Runs one command of the real program in a folder. */
 export async function runLameduck(directory: string, ...args: string[]): Promise<CommandResult> {
-  const child = spawn(process.execPath, [launcher, ...args], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  const child = spawn(process.execPath, [launcher, ...args], {
+    cwd: directory,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
   return { code: code as number, stdout, stderr, json: parseJson(stdout) };
 }
 
@@ -76,7 +83,10 @@ type Place = Pick<RunningService, 'folder' | 'ledgerDir' | 'ports' | 'configFile
 
 /** Starts `lameduck up` for a configuration that is there already. */
 export async function startUp(place: Place): Promise<RunningService> {
-  const up = spawn(process.execPath, [launcher, 'up'], { cwd: place.folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const up = spawn(process.execPath, [launcher, 'up'], {
+    cwd: place.folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let log = '';
   up.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     log += chunk;
@@ -93,7 +103,10 @@ export async function startUp(place: Place): Promise<RunningService> {
   };
 }
 
-async function readyUrl(up: ChildProcess & { stdout: NodeJS.ReadableStream }, log: () => string): Promise<string> {
+async function readyUrl(
+  up: ChildProcess & { stdout: NodeJS.ReadableStream },
+  log: () => string,
+): Promise<string> {
   const deadline = setTimeout(() => up.kill('SIGTERM'), readyTimeoutMs);
   try {
     for await (const line of createInterface({ input: up.stdout })) {

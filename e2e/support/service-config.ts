@@ -30,7 +30,7 @@ export function serviceConfig(spec: ServiceSpec, ports: readonly number[], ledge
       return {
         name,
         address: `127.0.0.1:${nodePorts[index]}`,
-        env: { LEDGER_DIR: ledgerDir, NODE_NAME: name },
+        env: { LEDGER_DIR: ledgerDir, NODE_NAME: name, PORT: nodePorts[index] },
         ...kindConfig(kind),
         ...spec.overrides?.[name],
       };
