@@ -3,10 +3,11 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { readServerLedger, runLoad } from '@lameduck/ledger';
+import { readServerLedger } from '@lameduck/ledger';
 import { assertNothingLost } from '../support/assertions.ts';
 import { nodeOf, reportOf } from '../support/reports.ts';
 import { makeRunFolder, type RunningService, runService } from '../support/run-service.ts';
+import { underLoad } from '../support/under-load.ts';
 import { isRunning, until } from '../support/until.ts';
 
 const folder = makeRunFolder();
@@ -45,19 +46,20 @@ describe('a node that comes back', () => {
   });
 
   it('E13: gets no request before its checks have risen, then gets its share', async () => {
-    const load = runLoad({ url: service.url, connections: { get: 10 } });
-    assert.equal((await service.lameduck('stop', 'b')).code, 0);
-    const before = await countOn(service, 'b');
-    writeFileSync(sick, '');
-    const starting = service.lameduck('start', 'b', '--json');
-    await until('the process runs', async () => (await nodeOf(service, 'b')).pid !== undefined);
-    await pause(1000);
-    assert.equal(await countOn(service, 'b'), before, 'a request reached a node whose checks fail');
-    assert.equal((await nodeOf(service, 'b')).inRotation, false);
-    rmSync(sick);
-    assert.equal(reportOf(await starting).result, 'started');
-    await until('it gets requests again', async () => (await countOn(service, 'b')) > before + 10);
-    assertNothingLost(await service.audit(await load.stop()), 100);
+    const ledger = await underLoad(service, { connections: { get: 10 } }, async () => {
+      assert.equal((await service.lameduck('stop', 'b')).code, 0);
+      const before = await countOn(service, 'b');
+      writeFileSync(sick, '');
+      const starting = service.lameduck('start', 'b', '--json');
+      await until('the process runs', async () => (await nodeOf(service, 'b')).pid !== undefined);
+      await pause(1000);
+      assert.equal(await countOn(service, 'b'), before, 'a request reached a node whose checks fail');
+      assert.equal((await nodeOf(service, 'b')).inRotation, false);
+      rmSync(sick);
+      assert.equal(reportOf(await starting).result, 'started');
+      await until('it gets requests again', async () => (await countOn(service, 'b')) > before + 10);
+    });
+    assertNothingLost(ledger, 100);
   });
 
   it('is isolated while its checks fail and returns by itself', async () => {
@@ -67,8 +69,7 @@ describe('a node that comes back', () => {
     assert.equal(node.state, 'unhealthy');
     assert.match(node.reason ?? '', /status 503, wanted 200-299/);
     const before = await countOn(service, 'b');
-    const load = runLoad({ url: service.url, connections: { get: 10 }, durationMs: 1000 });
-    assertNothingLost(await service.audit(await load.done), 100);
+    assertNothingLost(await underLoad(service, { connections: { get: 10 } }, () => pause(1000)), 100);
     assert.equal(await countOn(service, 'b'), before);
     rmSync(sick);
     await until('b is back', async () => (await nodeOf(service, 'b')).state === 'ready');

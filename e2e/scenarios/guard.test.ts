@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { runLoad } from '@lameduck/ledger';
 import { assertNothingLost } from '../support/assertions.ts';
 import { nodeOf, reportOf } from '../support/reports.ts';
 import { type RunningService, runService } from '../support/run-service.ts';
+import { underLoad } from '../support/under-load.ts';
 import { until } from '../support/until.ts';
 
 describe('the availability guard', () => {
@@ -16,19 +16,20 @@ describe('the availability guard', () => {
   });
 
   it('E11: refuses to take the last node out, exit code 6, and traffic never notices', async () => {
-    const load = runLoad({ url: service.url, connections: 20 });
-    assert.equal((await service.lameduck('stop', 'a')).code, 0);
-    for (const operation of ['stop', 'restart', 'drain']) {
-      const result = await service.lameduck(operation, 'b', '--json');
-      assert.equal(result.code, 6, result.stderr);
-      const report = reportOf(result);
-      assert.equal(report.result, 'refused');
-      assert.match(report.reason ?? '', /at least 1 must stay: 0 healthy nodes would be left/);
-    }
-    const node = await nodeOf(service, 'b');
-    assert.deepEqual([node.state, node.inRotation], ['ready', true]);
-    assert.equal((await service.lameduck('start', 'a')).code, 0);
-    assertNothingLost(await service.audit(await load.stop()), 200);
+    const ledger = await underLoad(service, { connections: 20 }, async () => {
+      assert.equal((await service.lameduck('stop', 'a')).code, 0);
+      for (const operation of ['stop', 'restart', 'drain']) {
+        const result = await service.lameduck(operation, 'b', '--json');
+        assert.equal(result.code, 6, result.stderr);
+        const report = reportOf(result);
+        assert.equal(report.result, 'refused');
+        assert.match(report.reason ?? '', /at least 1 must stay: 0 healthy nodes would be left/);
+      }
+      const node = await nodeOf(service, 'b');
+      assert.deepEqual([node.state, node.inRotation], ['ready', true]);
+      assert.equal((await service.lameduck('start', 'a')).code, 0);
+    });
+    assertNothingLost(ledger, 200);
   });
 
   it('E11: refuses also when checks say that every node is down, and keeps sending to them', async () => {

@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { runLoad } from '@lameduck/ledger';
 import { assertNothingLost, assertOnlyIdleResets } from '../support/assertions.ts';
 import { reportOf, statusOf } from '../support/reports.ts';
 import { type RunningService, runService } from '../support/run-service.ts';
+import { underLoad } from '../support/under-load.ts';
 
 describe('reload mode, stock nginx, both stacks', () => {
   let service: RunningService;
@@ -18,32 +18,39 @@ describe('reload mode, stock nginx, both stacks', () => {
   });
 
   it('E2: with a fresh connection for each request nothing is lost', async () => {
-    const load = runLoad({ url: service.url, connections: { fresh: 40 }, ratePerConnection: 15 });
-    for (const name of ['a', 'c']) {
-      const result = await service.lameduck('restart', name, '--json');
-      assert.equal(reportOf(result).result, 'exited', result.stdout);
-    }
-    assertNothingLost(await service.audit(await load.stop()), 500);
+    const ledger = await underLoad(
+      service,
+      { connections: { fresh: 40 }, ratePerConnection: 15 },
+      async () => {
+        for (const name of ['a', 'c']) {
+          const result = await service.lameduck('restart', name, '--json');
+          assert.equal(reportOf(result).result, 'exited', result.stdout);
+        }
+      },
+    );
+    assertNothingLost(ledger, 500);
   });
 
   it('E2: with keep-alive only idle client connections are reset, no answer is cut and no error is made', async () => {
-    const load = runLoad({ url: service.url, connections: 40 });
-    for (const name of ['b', 'c']) {
-      const result = await service.lameduck('restart', name, '--json');
-      assert.equal(reportOf(result).result, 'exited', result.stdout);
-    }
-    assertOnlyIdleResets(await service.audit(await load.stop()), 500);
+    const ledger = await underLoad(service, { connections: 40 }, async () => {
+      for (const name of ['b', 'c']) {
+        const result = await service.lameduck('restart', name, '--json');
+        assert.equal(reportOf(result).result, 'exited', result.stdout);
+      }
+    });
+    assertOnlyIdleResets(ledger, 500);
   });
 
   it('signals no node while an nginx worker of the configuration before lives', async () => {
-    const load = runLoad({ url: service.url, connections: 40 });
-    const watched = watchOldWorkers(service, 'a', (await statusOf(service)).edges[0]?.pid ?? 0);
-    const result = await service.lameduck('restart', 'a', '--json');
-    assert.equal(reportOf(result).result, 'exited', result.stdout);
-    const { sawOld, signalledWhileOld } = await watched.stop();
-    assert.ok(sawOld, 'the watch never saw an old worker: it proves nothing');
-    assert.ok(!signalledWhileOld, 'SIGTERM reached the node while an old nginx worker could still pick it');
-    assertOnlyIdleResets(await service.audit(await load.stop()), 200);
+    const ledger = await underLoad(service, { connections: 40 }, async () => {
+      const watched = watchOldWorkers(service, 'a', (await statusOf(service)).edges[0]?.pid ?? 0);
+      const result = await service.lameduck('restart', 'a', '--json');
+      assert.equal(reportOf(result).result, 'exited', result.stdout);
+      const { sawOld, signalledWhileOld } = await watched.stop();
+      assert.ok(sawOld, 'the watch never saw an old worker: it proves nothing');
+      assert.ok(!signalledWhileOld, 'SIGTERM reached the node while an old nginx worker could still pick it');
+    });
+    assertOnlyIdleResets(ledger, 200);
   });
 });
 

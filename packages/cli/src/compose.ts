@@ -85,7 +85,7 @@ function composeRunner(node: NodeConfig, config: Config, paths: ServicePaths, lo
       return createServerRunner({
         ...common,
         start: node.start,
-        ...(node.pidfile === undefined ? {} : { pidfile: resolve(directory, node.pidfile) }),
+        ...(node.pidfile === undefined ? {} : { pidFile: resolve(directory, node.pidfile) }),
       });
   }
 }

@@ -114,18 +114,22 @@ function warn(life: ServiceLife, thrown: unknown): void {
   life.logger.error({ code, reason: message }, 'node not started');
 }
 
-/** Edges first, so that nothing new arrives; then all nodes at once; what is left at the deadline is killed. */
+/**
+ * Edges first, so that nothing new arrives, with as long for requests under way as a node has; then all nodes at
+ * once. What is left at its deadline, or when the signal aborts, is killed.
+ */
 export async function stopService(life: ServiceLife, signal: AbortSignal): Promise<void> {
-  await Promise.allSettled(life.edges.edges.map((edge) => edge.close(signal)));
-  await Promise.all(life.records.map((record) => stopNode(life, record, signal)));
+  const { timeoutGracefulShutdownMs, marginMs } = life.config.shutdown;
+  const edgeDeadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutGracefulShutdownMs)]);
+  await Promise.allSettled(life.edges.edges.map((edge) => edge.close(edgeDeadline)));
+  const nodeDeadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutGracefulShutdownMs + marginMs)]);
+  await Promise.all(life.records.map((record) => stopNode(life, record, nodeDeadline)));
   await Promise.all(life.config.nodes.map((node) => life.store.setWish(node.name, 'ready')));
 }
 
-async function stopNode(life: ServiceLife, record: NodeRecord, signal: AbortSignal): Promise<void> {
+async function stopNode(life: ServiceLife, record: NodeRecord, deadline: AbortSignal): Promise<void> {
   const process = record.process ?? (await record.runner.find());
   if (process === undefined) return;
-  const { timeoutGracefulShutdownMs, marginMs } = life.config.shutdown;
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutGracefulShutdownMs + marginMs)]);
   try {
     await record.runner.terminate(process);
     await record.runner.exited(process, deadline);

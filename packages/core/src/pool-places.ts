@@ -14,6 +14,7 @@ export interface Draft {
   readonly effects: PoolEffect[];
 }
 
+/** The place with that id, if it still is one. */
 export function find(draft: Draft, id: number): PoolWorker | undefined {
   return draft.state.workers.find((worker) => worker.id === id);
 }
@@ -23,16 +24,19 @@ export function staying(draft: Draft): readonly PoolWorker[] {
   return draft.state.workers.filter((worker) => worker.state !== 'draining');
 }
 
+/** Puts a changed place where the one of the same id was. */
 export function change(draft: Draft, changed: PoolWorker): void {
   const workers = draft.state.workers.map((worker) => (worker.id === changed.id ? changed : worker));
   draft.state = { ...draft.state, workers };
 }
 
+/** Forgets a place and its timers. */
 export function remove(draft: Draft, { id }: PoolWorker): void {
   draft.effects.push({ type: 'cancelTimers', id });
   draft.state = { ...draft.state, workers: draft.state.workers.filter((worker) => worker.id !== id) };
 }
 
+/** Starts (again) a timer of one place, with the budget of its name unless told. */
 export function startTimer(draft: Draft, worker: PoolWorker, name: TimerName, ms?: number): void {
   const budget = ms ?? budgetMs(draft, worker, name);
   draft.effects.push({ type: 'startTimer', timer: { name, id: worker.id }, ms: budget });
@@ -55,6 +59,7 @@ export function addWaiting(draft: Draft, generation: number, crashes: number): v
   startTimer(draft, addPlace(draft, 'waiting', generation, crashes), 'respawn');
 }
 
+/** A new place with its process. */
 export function spawn(draft: Draft, generation: number): void {
   boot(draft, addPlace(draft, 'booting', generation, 0));
 }
@@ -84,17 +89,20 @@ export function retire(draft: Draft, worker: PoolWorker): void {
   draft.effects.push({ type: 'terminateWorker', id: worker.id });
 }
 
+/** From here on it does not count towards the target, and its deadline runs. */
 export function startLeaving(draft: Draft, worker: PoolWorker): void {
   change(draft, { ...worker, state: 'draining' });
   draft.effects.push({ type: 'cancelTimers', id: worker.id });
   startTimer(draft, worker, 'deadline');
 }
 
+/** Ends a process by force; its place is given up at once, not only at its exit. */
 export function kill(draft: Draft, worker: PoolWorker, reason: KillReason): void {
   change(draft, { ...worker, state: 'draining', isKilled: true });
   draft.effects.push({ type: 'cancelTimers', id: worker.id }, { type: 'killWorker', id: worker.id, reason });
 }
 
+/** Spawns what is missing to the target. */
 export function fillPlaces(draft: Draft, generation: number): void {
   for (let n = staying(draft).length; n < draft.state.target; n++) spawn(draft, generation);
 }

@@ -2,6 +2,7 @@ import { exitCodes } from './errors.ts';
 import { type Draft, retire, startTimer } from './pool-places.ts';
 import type { PoolFailure, StopMode } from './pool-state.ts';
 
+/** A second graceful stop changes nothing; a quick one hurries a graceful one. */
 export function stop(draft: Draft, mode: StopMode): void {
   const { state } = draft;
   if (state.phase === 'stopped') return;
@@ -12,6 +13,7 @@ export function stop(draft: Draft, mode: StopMode): void {
   }
 }
 
+/** Tells all to leave and fails the reloads under way; with a `failure` the pool gives up. */
 export function beginStop(draft: Draft, mode: StopMode, failure?: PoolFailure): void {
   const { state } = draft;
   const tickets = [...(state.phase === 'reloading' ? state.tickets : []), ...(state.nextReload ?? [])];
@@ -41,10 +43,12 @@ export function countAborted(draft: Draft): void {
   if (draft.state.phase === 'stopping' && draft.state.mode === 'graceful') countKilled(draft);
 }
 
+/** In a stop, one more worker did not leave by itself. */
 export function countKilled(draft: Draft): void {
   if (draft.state.phase === 'stopping') draft.state = { ...draft.state, killed: draft.state.killed + 1 };
 }
 
+/** Exits once no process is left. */
 export function settleStop(draft: Draft): void {
   const { state } = draft;
   if (state.phase !== 'stopping' || state.workers.length > 0) return;

@@ -11,7 +11,7 @@ function problemsOf(document: unknown): string[] {
 
 function withNode(node: Record<string, unknown>): unknown {
   const document = validDocument();
-  return { ...document, nodes: [...(document['nodes'] as unknown[]), node] };
+  return { ...document, nodes: [...(document.nodes as unknown[]), node] };
 }
 
 describe('parseConfig', () => {
@@ -41,7 +41,7 @@ describe('parseConfig', () => {
 
   it('lets a node override the health of the service field by field', () => {
     const document = validDocument();
-    const [first] = document['nodes'] as Record<string, unknown>[];
+    const [first] = document.nodes as Record<string, unknown>[];
     const parsed = parseConfig({
       ...document,
       health: { path: '/up', rise: 5, expectStatus: '200-204' },

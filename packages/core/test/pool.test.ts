@@ -413,4 +413,31 @@ describe('pool: stop', () => {
     world.send({ type: 'workerExited', id: 1, code: null, signal: 'SIGKILL' });
     assert.deepEqual(world.exits, [5]);
   });
+
+  it('exits with the same code when a worker ended requests at its own deadline, but not in a quick stop', () => {
+    for (const [mode, code] of [
+      ['graceful', 5],
+      ['quick', 0],
+    ] as const) {
+      const world = readyPool(2);
+      world.send({ type: 'stopRequested', mode });
+      world.send(exited(1, 5));
+      world.send(exited(2));
+      assert.deepEqual(world.exits, [code]);
+    }
+  });
+
+  it('replaces a worker that leaves by itself, with the back-off of a crash if it repeats itself', () => {
+    const world = readyPool(1);
+    const delays = [2, 3].map((id) => {
+      const effects = world.send({ type: 'workerDraining', id: id - 1 });
+      world.send({ type: 'timerFired', timer: { name: 'respawn', id } });
+      return effects.find((effect) => effect.type === 'startTimer' && effect.timer.name === 'respawn');
+    });
+    assert.deepEqual(
+      delays.map((delay) => delay?.type === 'startTimer' && delay.ms),
+      [0, 1500],
+    );
+    assert.equal(world.state.crashes, 0);
+  });
 });
