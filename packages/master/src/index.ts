@@ -1,1 +1,3 @@
-export {};
+export { type Master, runMaster, startMaster } from './master.ts';
+export type { MasterOptions } from './options.ts';
+export { obeySignals, type SignalSource } from './signals.ts';

@@ -17,6 +17,8 @@ export interface RunningWorker {
 export interface NodeRunner {
   /** The node's main process, if it runs: found by pid file or record, trusted only with its start time. */
   find(): Promise<ProcessIdentity | undefined>;
+  /** The command that `start` would run; throws what `start` would throw before it runs anything. */
+  check(signal: AbortSignal): Promise<readonly string[]>;
   /** Resolves when the main process is known; it need not serve yet. Rejects if it ends before. */
   start(signal: AbortSignal): Promise<ProcessIdentity>;
   /** Resolves when the main process has ended although nobody asked for it, with the end of its log. */

@@ -1,0 +1,192 @@
+import { type Address, formatAddress, LameduckError } from '@lameduck/core';
+import type {
+  Edge,
+  EdgeMode,
+  EdgeNode,
+  EdgeProgress,
+  EdgeState,
+  EdgeStatus,
+  Proof,
+} from '../../ports/edge.ts';
+
+/** The calls of an edge that a test can make fail or wait. */
+export type EdgeCall = 'open' | 'remove' | 'restore' | 'inFlight' | 'status' | 'close';
+
+export interface FakeEdgeOptions {
+  readonly name: string;
+  readonly nodes: readonly EdgeNode[];
+  readonly mode?: EdgeMode;
+  readonly listen?: Address;
+}
+
+/** An edge in memory, for tests of what is above the port: it keeps the contract and fails on demand. */
+export interface FakeEdge extends Edge {
+  /** `CALL NODE` of each call that began, in order. */
+  readonly calls: readonly string[];
+  /** The next call of this kind rejects; nothing changes. */
+  failNext(call: EdgeCall, problem: LameduckError): void;
+  /** The next call of this kind waits for the promise first. Calls that wait for their turn wait with it. */
+  holdNext(call: EdgeCall, until: Promise<unknown>): void;
+  /** What `inFlight` gives from now on. */
+  setInFlight(node: string, count: number): void;
+  /** What the proxy would do with the next request; `undefined` where no node is in rotation or it does not run. */
+  pick(): string | undefined;
+  /** The proxy dies. `open` starts it again. */
+  crash(): void;
+}
+
+/** An edge that is a list in memory. */
+export function createFakeEdge(options: FakeEdgeOptions): FakeEdge {
+  return new MemoryEdge(options);
+}
+
+class MemoryEdge implements FakeEdge {
+  readonly name: string;
+  readonly mode: EdgeMode;
+  readonly url: string | undefined;
+  readonly calls: string[] = [];
+  readonly #nodes: readonly EdgeNode[];
+  readonly #failures = new Map<EdgeCall, LameduckError>();
+  readonly #holds = new Map<EdgeCall, Promise<unknown>>();
+  readonly #inFlight = new Map<string, number>();
+  readonly #out = new Set<string>();
+  #state: EdgeState = 'starting';
+  #generation = 0;
+  #turn = 0;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor({ name, nodes, mode = 'gate', listen }: FakeEdgeOptions) {
+    this.name = name;
+    this.mode = mode;
+    this.url = listen === undefined ? undefined : `http://${formatAddress(listen)}`;
+    this.#nodes = nodes;
+  }
+
+  failNext(call: EdgeCall, problem: LameduckError): void {
+    this.#failures.set(call, problem);
+  }
+
+  holdNext(call: EdgeCall, until: Promise<unknown>): void {
+    this.#holds.set(call, until);
+  }
+
+  setInFlight(node: string, count: number): void {
+    this.#inFlight.set(node, count);
+  }
+
+  pick(): string | undefined {
+    if (this.#state !== 'ready') return undefined;
+    const inRotation = this.#nodes.filter(({ name }) => !this.#out.has(name));
+    this.#turn += 1;
+    return inRotation[this.#turn % Math.max(1, inRotation.length)]?.name;
+  }
+
+  crash(): void {
+    this.#state = 'stopped';
+  }
+
+  async open(out: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.#run('open', out.join(' '), signal, async () => {
+      for (const node of out) this.#requireNode(node);
+      this.#out.clear();
+      for (const node of out) this.#out.add(node);
+      this.#generation += 1;
+      this.#state = 'ready';
+    });
+  }
+
+  async remove(
+    node: string,
+    onProgress: (progress: EdgeProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Proof> {
+    return await this.#change('remove', node, signal, () => {
+      this.#out.add(node);
+      onProgress({ state: 'applied' });
+      onProgress({ state: 'quiesced' });
+    });
+  }
+
+  async restore(
+    node: string,
+    onProgress: (progress: EdgeProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Proof> {
+    return await this.#change('restore', node, signal, () => {
+      this.#out.delete(node);
+      onProgress({ state: 'applied' });
+    });
+  }
+
+  async inFlight(node: string, signal: AbortSignal): Promise<number> {
+    this.#requireNode(node);
+    await this.#enter('inFlight', node, signal);
+    return this.#inFlight.get(node) ?? 0;
+  }
+
+  async status(signal: AbortSignal): Promise<EdgeStatus> {
+    await this.#enter('status', '', signal);
+    const base = { name: this.name, mode: this.mode, state: this.#state, server: 'fake/1.0.0' };
+    const reason = this.#state === 'stopped' ? { reason: 'the fake does not run' } : {};
+    return { ...base, out: [...this.#out].sort(), ...reason };
+  }
+
+  async close(signal: AbortSignal): Promise<void> {
+    await this.#run('close', '', signal, async () => {
+      this.#state = 'stopped';
+    });
+  }
+
+  async #change(
+    call: 'remove' | 'restore',
+    node: string,
+    signal: AbortSignal,
+    apply: () => void,
+  ): Promise<Proof> {
+    this.#requireNode(node);
+    const askedAt = performance.now();
+    await this.#run(call, node, signal, async () => {
+      if (this.#state !== 'ready') throw this.#problem('notRunning', 'it must run', this.#state);
+      this.#generation += 1;
+      apply();
+    });
+    const ms = performance.now() - askedAt;
+    return { edge: this.name, mode: this.mode, ms, generation: this.#generation };
+  }
+
+  async #run(
+    call: EdgeCall,
+    detail: string,
+    signal: AbortSignal,
+    action: () => Promise<void>,
+  ): Promise<void> {
+    const done = this.#tail.then(async () => {
+      await this.#enter(call, detail, signal);
+      await action();
+    });
+    this.#tail = done.catch(() => undefined);
+    await done;
+  }
+
+  async #enter(call: EdgeCall, detail: string, signal: AbortSignal): Promise<void> {
+    this.calls.push(`${call} ${detail}`.trim());
+    const hold = this.#holds.get(call);
+    this.#holds.delete(call);
+    if (hold !== undefined) await hold;
+    const failure = this.#failures.get(call);
+    this.#failures.delete(call);
+    if (failure !== undefined) throw failure;
+    if (signal.aborted)
+      throw this.#problem('edgeUnproven', 'it must be done before the deadline', 'too late');
+  }
+
+  #requireNode(node: string): void {
+    if (this.#nodes.some(({ name }) => name === node)) return;
+    throw this.#problem('noSuchNode', `it must have node ${node}`, 'no such node');
+  }
+
+  #problem(code: 'edgeUnproven' | 'notRunning' | 'noSuchNode', wanted: string, got: string): LameduckError {
+    const message = `Cannot use edge "${this.name}": ${wanted}: current value is ${got}`;
+    return new LameduckError(code, message, { edge: this.name });
+  }
+}

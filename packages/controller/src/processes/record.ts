@@ -1,0 +1,52 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { ProcessIdentity } from '../ports/node-runner.ts';
+import { readBootId } from './identity.ts';
+
+/** What outlives the controller about a node that it started: `process.json`. */
+export interface ProcessRecord extends ProcessIdentity {
+  readonly bootId: string;
+  readonly command: readonly string[];
+  /** The process that we started, where the node's main process is another one (a daemon with a pid file). */
+  readonly launcher?: ProcessIdentity;
+  /** Size of the log before the start, in bytes. */
+  readonly logOffset?: number;
+}
+
+/** Written to a temporary name, synced, renamed: a reader sees the old record or the new one. */
+export function writeRecord(file: string, record: ProcessRecord): void {
+  mkdirSync(dirname(file), { recursive: true });
+  const temporary = `${file}.${process.pid}.tmp`;
+  const fd = openSync(temporary, 'w', 0o600);
+  try {
+    writeSync(fd, `${JSON.stringify(record)}\n`);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(temporary, file);
+}
+
+/** The record of this boot; `undefined` where there is none, it is of another boot or it is damaged. */
+export function readRecord(file: string): ProcessRecord | undefined {
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    return isRecord(parsed) && parsed.bootId === readBootId() ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is ProcessRecord {
+  if (!isIdentity(value)) return false;
+  const { bootId, command, launcher } = value as Partial<ProcessRecord>;
+  return (
+    typeof bootId === 'string' && Array.isArray(command) && (launcher === undefined || isIdentity(launcher))
+  );
+}
+
+function isIdentity(value: unknown): value is ProcessIdentity {
+  if (typeof value !== 'object' || value === null) return false;
+  const { pid, startTime } = value as Partial<ProcessIdentity>;
+  return Number.isSafeInteger(pid) && Number.isSafeInteger(startTime);
+}

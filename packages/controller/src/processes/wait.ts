@@ -1,0 +1,50 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { LameduckError } from '@lameduck/core';
+import type { ProcessIdentity } from '../ports/node-runner.ts';
+import { findLiving } from './identity.ts';
+import type { ProcessTree } from './tree.ts';
+
+// Node has no pidfd, and a process that is not our child sends no event: its end can only be looked for.
+const pollMs = 20;
+const fullLookMs = 500;
+
+/** What an aborted wait rejects with: `deadlinePassed` for a time-out, else the reason as it is. */
+export function abortReason(signal: AbortSignal, action: string): unknown {
+  const reason: unknown = signal.reason;
+  if (!(reason instanceof Error) || reason.name !== 'TimeoutError') return reason;
+  const message = `Cannot ${action}: it must be done before the deadline: current value is too late`;
+  return new LameduckError('deadlinePassed', message, {}, reason);
+}
+
+/** Resolves once `look` gives a value; looks every 20 ms and rejects when the signal aborts. */
+export async function poll<Value>(
+  look: () => Value | undefined | Promise<Value | undefined>,
+  signal: AbortSignal,
+  action: string,
+): Promise<Value> {
+  while (!signal.aborted) {
+    const value = await look();
+    if (value !== undefined) return value;
+    await delay(pollMs, undefined, { signal }).catch(() => undefined);
+  }
+  throw abortReason(signal, action);
+}
+
+/** Resolves when the process has ended; a zombie has. */
+export async function processEnded(identity: ProcessIdentity, signal: AbortSignal): Promise<void> {
+  const action = `wait for the end of process "${identity.pid}"`;
+  await poll(() => (findLiving(identity) === undefined ? true : undefined), signal, action);
+}
+
+/** Resolves when no process of the tree lives. */
+export async function treeEnded(tree: ProcessTree, signal: AbortSignal): Promise<void> {
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  const hasEnded = (): true | undefined => {
+    // The whole of /proc costs milliseconds: it is read now and then for new members, and once nobody known is left.
+    const due = performance.now() - lookedAt >= fullLookMs;
+    if (!due && tree.remembered().length > 0) return undefined;
+    lookedAt = performance.now();
+    return tree.look().length === 0 ? true : undefined;
+  };
+  await poll(hasEnded, signal, 'wait for the end of the node');
+}

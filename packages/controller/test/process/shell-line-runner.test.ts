@@ -1,0 +1,15 @@
+import { join } from 'node:path';
+import { createServerRunner } from '../../src/adapters/process/server-runner.ts';
+import { fixtures, makeRealNode } from '../fixtures/node-runner/real-node.ts';
+import { describeNodeRunner } from '../node-runner-contract.ts';
+
+const server = join(fixtures, 'node-runner', 'server.mjs');
+
+const portOf = (address: { kind: string; port?: number }): string => String(address.port);
+
+describeNodeRunner('a shell line', () =>
+  makeRealNode((options, isBroken) => {
+    const line = `"${process.execPath}" "${server}" ${portOf(options.address)} ${isBroken ? '--broken' : ''}; echo ended`;
+    return createServerRunner({ ...options, start: isBroken ? `${line} && exit 1` : line });
+  }),
+);

@@ -1,0 +1,85 @@
+import { type ErrorBody, httpStatuses, LameduckError } from '@lameduck/core';
+import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import type { Master } from './master.ts';
+
+const maxBodyBytes = 16_384;
+const maxWorkers = 1024;
+const maxLingerMs = 3_600_000;
+
+const scaleBody = z.strictObject({ workers: z.int().min(1).max(maxWorkers) });
+const lingerBody = z.strictObject({ ms: z.int().min(0).max(maxLingerMs).nullable() });
+const stopBody = z.strictObject({ mode: z.enum(['graceful', 'quick']).default('graceful') });
+const reloadBody = z.strictObject({});
+
+/** The control API of one master: JSON in, JSON out, every error as `ErrorBody`. */
+export function controlRoutes(master: Master, logger: Logger): Hono {
+  const app = new Hono();
+  app.use(
+    bodyLimit({ maxSize: maxBodyBytes, onError: () => reject('read', 'body', 'at most 16 KiB', 'more') }),
+  );
+  app.get('/status', (context) => context.json(master.status()));
+  app.post('/reload', async (context) => {
+    await parse(context, 'reload', reloadBody);
+    return context.json({ generation: await master.reload() });
+  });
+  app.post('/scale', async (context) => {
+    const { workers } = await parse(context, 'scale', scaleBody);
+    master.scale(workers);
+    return context.json(master.status());
+  });
+  app.post('/stop', async (context) => {
+    const { mode } = await parse(context, 'stop', stopBody);
+    master.stop(mode);
+    return context.json(master.status(), 202);
+  });
+  app.post('/linger', async (context) => {
+    const { ms } = await parse(context, 'linger', lingerBody);
+    master.linger(ms);
+    return context.json({ ms });
+  });
+  app.notFound((context) => {
+    const message = `Cannot answer "${context.req.method} ${context.req.path}": a known path was wanted`;
+    return answerError(context, new LameduckError('usage', message), 404);
+  });
+  app.onError((thrown, context) => {
+    const error = LameduckError.from(thrown);
+    if (error.code === 'internal') logger.error({ reason: error.message }, 'control request failed');
+    return answerError(context, error);
+  });
+  return app;
+}
+
+function answerError(context: Context, error: LameduckError, status?: ContentfulStatusCode): Response {
+  const body: ErrorBody = { error: { code: error.code, message: error.message, details: error.details } };
+  return context.json(body, status ?? (httpStatuses[error.code] as ContentfulStatusCode));
+}
+
+/** An empty body stands for `{}`. */
+async function parse<Schema extends z.ZodType>(
+  context: Context,
+  action: string,
+  schema: Schema,
+): Promise<z.infer<Schema>> {
+  const text = await context.req.text();
+  const result = schema.safeParse(text.trim() === '' ? {} : parseJson(action, text));
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const path = issue?.path.join('.') || 'body';
+  return reject(action, path, issue?.message ?? 'a valid body', text.slice(0, 80));
+}
+
+function parseJson(action: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return reject(action, 'body', 'JSON', text.slice(0, 80));
+  }
+}
+
+function reject(action: string, path: string, wanted: string, got: string): never {
+  throw new LameduckError('usage', `Cannot ${action} "${path}": ${wanted}: current value is ${got}`);
+}

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { it } from 'node:test';
+import type { MasterStatus } from '@lameduck/core';
+import { pino } from 'pino';
+import { type Master, obeySignals } from '../src/index.ts';
+
+const logger = pino({ level: 'silent' });
+
+/** Records what a signal asks of the master. */
+function recordingMaster(target: number): { readonly master: Master; readonly calls: string[] } {
+  const calls: string[] = [];
+  const status = { target } as MasterStatus;
+  const master: Master = {
+    address: { kind: 'tcp', host: '127.0.0.1', port: 1 },
+    ready: Promise.resolve(true),
+    ended: Promise.resolve(0),
+    reload: () => {
+      calls.push('reload');
+      return Promise.reject(new Error('the new code is broken'));
+    },
+    scale: (workers) => calls.push(`scale ${workers}`),
+    stop: (mode) => calls.push(`stop ${mode}`),
+    linger: () => undefined,
+    status: () => status,
+  };
+  return { master, calls };
+}
+
+it('each signal asks for what it asks for in Gunicorn; a failed reload is only logged', () => {
+  const source = new EventEmitter();
+  const { master, calls } = recordingMaster(2);
+  obeySignals(master, logger, source);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTTIN', 'SIGTTOU'])
+    source.emit(signal, signal);
+  assert.deepEqual(calls, ['stop graceful', 'stop quick', 'stop quick', 'reload', 'scale 3', 'scale 1']);
+});
+
+it('TTOU never asks for less than one worker', () => {
+  const source = new EventEmitter();
+  const { master, calls } = recordingMaster(1);
+  obeySignals(master, logger, source);
+  source.emit('SIGTTOU', 'SIGTTOU');
+  assert.deepEqual(calls, ['scale 1']);
+});
+
+it('every signal that would end or stop Node has a listener, and all of them can be taken off', () => {
+  const source = new EventEmitter();
+  const { master, calls } = recordingMaster(1);
+  const release = obeySignals(master, logger, source);
+  const signals = [
+    'SIGTERM',
+    'SIGINT',
+    'SIGQUIT',
+    'SIGHUP',
+    'SIGUSR1',
+    'SIGUSR2',
+    'SIGTTIN',
+    'SIGTTOU',
+    'SIGWINCH',
+  ];
+  assert.deepEqual(source.eventNames().toSorted(), signals.toSorted());
+  source.emit('SIGUSR2', 'SIGUSR2');
+  assert.deepEqual(calls, []);
+  release();
+  assert.deepEqual(source.eventNames(), []);
+});
