@@ -32,7 +32,11 @@ export async function killTree(tree: ProcessTree): Promise<readonly number[]> {
   const deadline = AbortSignal.timeout(killDeadlineMs);
   const isGone = (): true | undefined => {
     const members = tree.look();
-    for (const member of members) if (signalProcess(member, 'SIGKILL')) killed.add(member.pid);
+    for (const member of members) {
+      signalProcess(member, 'SIGKILL');
+      // also one that went a moment before its own signal: it ended because we killed its master
+      killed.add(member.pid);
+    }
     return members.length === 0 ? true : undefined;
   };
   try {
