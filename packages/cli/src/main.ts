@@ -1,13 +1,5 @@
-import { exitCodes, LameduckError } from '@lameduck/core';
+import { exitCodes, LameduckError, type OperationKind } from '@lameduck/core';
 import { Command, CommanderError } from 'commander';
-import { addCheck } from './commands/check.ts';
-import { addCtl } from './commands/ctl.ts';
-import { addHistory } from './commands/history.ts';
-import { addNodeOperations } from './commands/node-operation.ts';
-import { addRollout } from './commands/rollout.ts';
-import { addRun } from './commands/run.ts';
-import { addStatus } from './commands/status.ts';
-import { addUp } from './commands/up.ts';
 import { version } from './version.ts';
 
 const exitCodeHelp = `
@@ -16,17 +8,38 @@ Exit codes:
   5 deadline passed (killed) · 6 refused by the availability guard
   7 nginx test or reload failed, rolled back · 78 configuration`;
 
-export function createProgram(): Command {
+type AddCommand = (program: Command) => void;
+
+/** Loaded only when asked for: `run` needs no controller, and nobody should wait for what he does not use. */
+const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  up: async () => (await import('./commands/up.ts')).addUp,
+  status: async () => (await import('./commands/status.ts')).addStatus,
+  ...operations('drain', 'ready', 'stop', 'start', 'restart'),
+  rollout: async () => (await import('./commands/rollout.ts')).addRollout,
+  check: async () => (await import('./commands/check.ts')).addCheck,
+  history: async () => (await import('./commands/history.ts')).addHistory,
+  run: async () => (await import('./commands/run.ts')).addRun,
+  ctl: async () => (await import('./commands/ctl.ts')).addCtl,
+};
+
+function operations(...kinds: readonly OperationKind[]): Record<string, () => Promise<AddCommand>> {
+  const load = async (kind: OperationKind): Promise<AddCommand> => {
+    const { addNodeOperation } = await import('./commands/node-operation.ts');
+    return (program) => addNodeOperation(program, kind);
+  };
+  return Object.fromEntries(kinds.map((kind) => [kind, () => load(kind)]));
+}
+
+/** The program with the one command that is asked for, or with all of them where that is not clear. */
+async function createProgram(asked: string | undefined): Promise<Command> {
   const program = new Command('lameduck')
     .description('Takes service nodes out of service and brings them back without losing one request')
     .version(version)
-    .helpCommand(true)
     .showHelpAfterError('(lameduck --help shows all commands)')
     .addHelpText('after', exitCodeHelp)
     .exitOverride();
-  for (const add of [addUp, addStatus, addNodeOperations, addRollout, addCheck, addHistory, addRun, addCtl]) {
-    add(program);
-  }
+  const one = asked !== undefined && Object.hasOwn(commands, asked) ? commands[asked] : undefined;
+  for (const load of one === undefined ? Object.values(commands) : [one]) (await load())(program);
   for (const command of program.commands) command.exitOverride();
   return program;
 }
@@ -34,7 +47,7 @@ export function createProgram(): Command {
 /** Runs the command line to its end; every failure becomes one message and its documented exit code. */
 async function main(argv: readonly string[]): Promise<void> {
   try {
-    await createProgram().parseAsync(argv);
+    await (await createProgram(argv[2])).parseAsync(argv);
   } catch (error) {
     process.exitCode = report(error, argv.includes('--json'));
   }

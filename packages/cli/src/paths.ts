@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
-import { prepareSocketFolder, socketPath } from '@lameduck/controller';
+import { prepareSocketFolder, socketPath } from '@lameduck/controller/socket-path';
 import type { Config } from '@lameduck/core';
 
 /** Where one service keeps what it needs at run time. All paths are absolute. */

@@ -9,6 +9,7 @@ export const defaults: {
   readonly minAvailable: number;
   readonly lingerMs: number;
   readonly keepAliveMs: number;
+  readonly heartbeatTimeoutMs: number;
   readonly readinessPath: string;
   readonly livenessPath: string;
   readonly healthPath: string;
@@ -33,6 +34,8 @@ export const defaults: {
   // longer than the upstream keep-alive time of the edge (4 s), so that the edge closes idle connections first
   lingerMs: 6000,
   keepAliveMs: 15_000,
+  // longer than any legal synchronous work; a hung event loop helps nobody for longer
+  heartbeatTimeoutMs: 30_000,
   // under a folder of its own, so that no application has the path already
   readinessPath: '/-/ready',
   livenessPath: '/-/live',

@@ -1,9 +1,9 @@
 import { type ErrorBody, type ErrorCode, formatMs, LameduckError, type MasterStatus } from '@lameduck/core';
 import { Command } from 'commander';
 import { Client } from 'undici';
+import { readCount } from '../arguments.ts';
 import { createScreen, type Screen } from '../output/screen.ts';
 import { formatTable } from '../output/table.ts';
-import { parseCount } from './rollout.ts';
 
 interface CtlOptions {
   readonly control: string;
@@ -36,7 +36,7 @@ export function addCtl(program: Command): void {
     withControl('scale <workers>')
       .description('change the number of workers')
       .action((workers: string, options: CtlOptions) =>
-        command(options, '/scale', { workers: parseCount(workers) }, `scaled to ${workers}`),
+        command(options, '/scale', { workers: readCount(workers) }, `scaled to ${workers}`),
       ),
   );
   ctl.addCommand(

@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { isAnswering, readHistory } from '@lameduck/controller';
 import { formatMs, type HistoryEntry } from '@lameduck/core';
 import type { Command } from 'commander';
+import { readCount } from '../arguments.ts';
 import { ControllerClient } from '../client/controller-client.ts';
 import { createScreen } from '../output/screen.ts';
 import { formatTable } from '../output/table.ts';
 import { loadService, type Service, type ServiceOptions, withServiceOptions } from '../service.ts';
-import { parseCount } from './rollout.ts';
 
 interface HistoryOptions extends ServiceOptions {
   readonly limit: number;
@@ -16,7 +16,7 @@ interface HistoryOptions extends ServiceOptions {
 export function addHistory(program: Command): void {
   withServiceOptions(program.command('history'))
     .description('show the last operations with their results')
-    .option('--limit <n>', 'how many', parseCount, 20)
+    .option('--limit <n>', 'how many', readCount, 20)
     .action(async (options: HistoryOptions) => {
       const screen = createScreen(options.json === true);
       const entries = await readEntries(await loadService(options), options.limit);

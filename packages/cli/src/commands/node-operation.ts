@@ -13,12 +13,10 @@ const descriptions: Readonly<Record<OperationKind, string>> = {
 };
 
 /** `lameduck drain|ready|stop|start|restart NODE` */
-export function addNodeOperations(program: Command): void {
-  for (const kind of Object.keys(descriptions) as OperationKind[]) {
-    withServiceOptions(program.command(`${kind} <node>`))
-      .description(descriptions[kind])
-      .action((node: string, options: ServiceOptions) => runOperation(kind, node, options));
-  }
+export function addNodeOperation(program: Command, kind: OperationKind): void {
+  withServiceOptions(program.command(`${kind} <node>`))
+    .description(descriptions[kind])
+    .action((node: string, options: ServiceOptions) => runOperation(kind, node, options));
 }
 
 function runOperation(kind: OperationKind, node: string, options: ServiceOptions): Promise<void> {

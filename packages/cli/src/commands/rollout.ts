@@ -1,5 +1,6 @@
 import { reportExitCode } from '@lameduck/core';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import { readCount } from '../arguments.ts';
 import { formatReport } from '../output/report-view.ts';
 import { createStepBoard } from '../output/step-board.ts';
 import { type ServiceOptions, withController, withServiceOptions } from '../service.ts';
@@ -12,7 +13,7 @@ interface RolloutOptions extends ServiceOptions {
 export function addRollout(program: Command): void {
   withServiceOptions(program.command('rollout'))
     .description('restart all nodes in turn; stop at the first that does not come back')
-    .option('--batch <n>', 'nodes at the same time', parseCount, 1)
+    .option('--batch <n>', 'nodes at the same time', readCount, 1)
     .action(runRollout);
 }
 
@@ -32,10 +33,4 @@ function runRollout(options: RolloutOptions): Promise<void> {
       await board.close();
     }
   });
-}
-
-export function parseCount(text: string): number {
-  const count = Number(text);
-  if (/^\d+$/.test(text) && count >= 1) return count;
-  throw new InvalidArgumentError('a whole number from 1 is wanted.');
 }

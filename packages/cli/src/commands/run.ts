@@ -1,82 +1,60 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  type Address,
-  defaults,
-  formatAddress,
-  largestKillMarginMs,
-  parseAddress,
-  parseDurationMs,
-} from '@lameduck/core';
+import { type Address, defaults, formatAddress, largestKillMarginMs } from '@lameduck/core';
 import { startMaster } from '@lameduck/master';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import { collect, readAddress, readCount, readDuration } from '../arguments.ts';
 import { createProcessLogger } from '../output/process-logger.ts';
-import { parseCount } from './rollout.ts';
 
 interface RunOptions {
-  readonly bind: Address;
+  readonly bind?: Address;
   readonly workers: number;
   readonly pidfile?: string;
   readonly control?: string;
-  readonly import: readonly string[];
-  readonly timeoutGracefulShutdown: number;
-  readonly killMargin: number;
-  readonly linger: number;
-  readonly keepAlive: number;
-  readonly readyTimeout: number;
-  readonly heartbeatTimeout: number;
+  readonly import?: readonly string[];
+  readonly timeoutGracefulShutdown?: number;
+  readonly killMargin?: number;
+  readonly linger?: number;
+  readonly keepAlive?: number;
+  readonly readyTimeout?: number;
+  readonly heartbeatTimeout?: number;
 }
+
+/** As Gunicorn's and Uvicorn's. */
+const defaultBind = '127.0.0.1:8000';
 
 /** `lameduck run ENTRY -w N -b HOST:PORT`: the master alone, like `gunicorn`. */
 export function addRun(program: Command): void {
-  program
+  const command = program
     .command('run <entry>')
     .description('serve an application with a master and workers, without nginx or controller')
     .option(
       '-b, --bind <address>',
-      'HOST:PORT, [IPV6]:PORT or unix:/PATH',
+      `HOST:PORT, [IPV6]:PORT or unix:/PATH (default: ${defaultBind})`,
       readAddress,
-      readAddress('127.0.0.1:8000'),
     )
-    .option('-w, --workers <n>', 'worker processes', parseCount, 1)
+    .option('-w, --workers <n>', 'worker processes', readCount, 1)
     .option('-p, --pidfile <file>', 'write the pid of the master here')
     .option('--control <path>', 'unix socket for "lameduck ctl"')
-    .option('--import <module>', 'load a module first in each worker; may be repeated', collect, [])
-    .option(
-      ...duration(
-        '--timeout-graceful-shutdown',
-        'most time a worker may take to finish',
-        defaults.timeoutGracefulShutdownMs,
-      ),
-    )
-    .option(
-      ...duration('--kill-margin', 'what the master waits beyond that before it kills', largestKillMarginMs),
-    )
-    .option(
-      ...duration(
-        '--linger',
-        'how long idle connections may stay for the peer to close first',
-        defaults.lingerMs,
-      ),
-    )
-    .option(
-      ...duration(
-        '--keep-alive',
-        'idle time of a connection; longer than the one of nginx',
-        defaults.keepAliveMs,
-      ),
-    )
-    .option(
-      ...duration(
-        '--ready-timeout',
-        'most time from the start of a worker until it is ready',
-        defaults.startupTimeoutMs,
-      ),
-    )
-    .option(...duration('--heartbeat-timeout', 'longest time an event loop may be blocked', 30_000))
-    .addHelpText('after', signalHelp)
-    .action(runApplication);
+    .option('--import <module>', 'load a module first in each worker; may be repeated', collect);
+  for (const [flag, description, ms] of durations) {
+    command.option(`${flag} <duration>`, `${description} (default: ${ms / 1000}s)`, readDuration);
+  }
+  command.addHelpText('after', signalHelp).action(runApplication);
 }
+
+const durations: readonly (readonly [flag: string, description: string, defaultMs: number])[] = [
+  [
+    '--timeout-graceful-shutdown',
+    'most time a worker may take to finish',
+    defaults.timeoutGracefulShutdownMs,
+  ],
+  ['--kill-margin', 'what the master waits beyond that before it kills', largestKillMarginMs],
+  ['--linger', 'how long idle connections may stay for the peer to close first', defaults.lingerMs],
+  ['--keep-alive', 'idle time of a connection; longer than the one of nginx', defaults.keepAliveMs],
+  ['--ready-timeout', 'most time from the start of a worker until it is ready', defaults.startupTimeoutMs],
+  ['--heartbeat-timeout', 'longest time an event loop may be blocked', defaults.heartbeatTimeoutMs],
+];
 
 const signalHelp = `
 Signals: TERM graceful stop · INT, QUIT quick stop · HUP rolling reload · TTIN, TTOU one worker more, less
@@ -84,19 +62,20 @@ The entry exports an application (default, or named app or handler): a node:http
 
 async function runApplication(entry: string, options: RunOptions): Promise<void> {
   const { logger, flush } = createProcessLogger();
+  const readyTimeoutMs = options.readyTimeout ?? defaults.startupTimeoutMs;
   const master = await startMaster({
     entry: resolve(entry),
     workers: options.workers,
-    address: options.bind,
+    address: options.bind ?? readAddress(defaultBind),
     workerScript: fileURLToPath(import.meta.resolve('@lameduck/worker/main')),
-    nodeArguments: options.import.flatMap((module) => ['--import', module]),
-    graceMs: options.timeoutGracefulShutdown,
-    killMarginMs: options.killMargin,
-    lingerMs: options.linger,
-    keepAliveMs: options.keepAlive,
-    readyTimeoutMs: options.readyTimeout,
-    bootTimeoutMs: options.readyTimeout,
-    heartbeatTimeoutMs: options.heartbeatTimeout,
+    nodeArguments: (options.import ?? []).flatMap((module) => ['--import', module]),
+    graceMs: options.timeoutGracefulShutdown ?? defaults.timeoutGracefulShutdownMs,
+    killMarginMs: options.killMargin ?? largestKillMarginMs,
+    lingerMs: options.linger ?? defaults.lingerMs,
+    keepAliveMs: options.keepAlive ?? defaults.keepAliveMs,
+    readyTimeoutMs,
+    bootTimeoutMs: readyTimeoutMs,
+    heartbeatTimeoutMs: options.heartbeatTimeout ?? defaults.heartbeatTimeoutMs,
     readinessPath: defaults.readinessPath,
     livenessPath: defaults.livenessPath,
     controlPath: options.control === undefined ? undefined : resolve(options.control),
@@ -115,30 +94,4 @@ async function runApplication(entry: string, options: RunOptions): Promise<void>
 
 function urlOf(address: Address): string {
   return address.kind === 'unix' ? formatAddress(address) : `http://${formatAddress(address)}`;
-}
-
-export function readAddress(text: string): Address {
-  // as with other servers, a bare port means all of this machine's loopback
-  const address = parseAddress(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
-  if (address === undefined)
-    throw new InvalidArgumentError('HOST:PORT, [IPV6]:PORT or unix:/PATH is wanted.');
-  return address;
-}
-
-function duration(
-  flag: string,
-  description: string,
-  fallbackMs: number,
-): [string, string, (text: string) => number, number] {
-  return [`${flag} <duration>`, `${description} (such as 30s)`, readDuration, fallbackMs];
-}
-
-function readDuration(text: string): number {
-  const ms = parseDurationMs(text);
-  if (ms === undefined) throw new InvalidArgumentError('a duration such as 500ms, 30s or 2m is wanted.');
-  return ms;
-}
-
-function collect(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value];
 }

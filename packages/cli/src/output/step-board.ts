@@ -47,6 +47,7 @@ function plainBoard(screen: Screen): StepBoard {
 }
 
 interface Step {
+  /** Resolves with the time that it took; with nothing where it was not needed. */
   readonly ended: PromiseWithResolvers<string>;
   rename: (title: string) => void;
   detail: string;
@@ -68,16 +69,22 @@ class LiveBoard implements StepBoard {
   }
 
   show(progress: OperationProgress): void {
-    if (progress.type === 'nodeReport') return;
-    if (progress.type === 'inFlight')
-      return this.#annotate(progress.node, 'drain', `${progress.count} in flight`);
-    if (progress.type === 'edge') {
-      const left = progress.processes === undefined ? '' : ` (${progress.processes} old processes)`;
-      return this.#annotate(progress.node, 'remove', `${progress.edge} ${progress.state}${left}`);
+    switch (progress.type) {
+      case 'phase':
+        this.#skipBefore(progress.node, progress.phase);
+        break;
+      case 'phaseEnded':
+        this.#steps.get(keyOf(progress.node, progress.phase))?.ended.resolve(formatMs(progress.ms));
+        break;
+      case 'inFlight':
+        this.#annotate(progress.node, 'drain', `${progress.count} in flight`);
+        break;
+      case 'edge':
+        this.#annotate(progress.node, 'remove', edgeDetail(progress));
+        break;
+      case 'nodeReport':
+        break;
     }
-    const step = this.#steps.get(keyOf(progress.node, progress.phase));
-    if (progress.type === 'phaseEnded') step?.ended.resolve(formatMs(progress.ms));
-    else this.#skipBefore(progress.node, progress.phase);
   }
 
   async close(): Promise<void> {
@@ -124,6 +131,11 @@ class LiveBoard implements StepBoard {
       };
     });
   }
+}
+
+function edgeDetail(progress: Extract<OperationProgress, { type: 'edge' }>): string {
+  const left = progress.processes === undefined ? '' : ` (${progress.processes} old processes)`;
+  return `${progress.edge} ${progress.state}${left}`;
 }
 
 function keyOf(node: string, phase: PhaseName): string {
