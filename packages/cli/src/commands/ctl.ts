@@ -1,5 +1,5 @@
 import { type ErrorBody, type ErrorCode, formatMs, LameduckError, type MasterStatus } from '@lameduck/core';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { Client } from 'undici';
 import { readCount } from '../arguments.ts';
 import { createScreen, type Screen } from '../output/screen.ts';
@@ -15,43 +15,34 @@ export function addCtl(program: Command): void {
   const ctl = program
     .command('ctl')
     .description('control one master started with "lameduck run --control PATH"');
-  ctl.addCommand(
-    withControl('status')
-      .description('show the workers')
-      .action(async (options: CtlOptions) => {
-        const screen = createScreen(options.json === true);
-        const status = (await ask(options.control, 'GET', '/status')) as MasterStatus;
-        if (screen.isJson) screen.json(status);
-        else screen.print(formatMaster(status, screen));
-      }),
-  );
-  ctl.addCommand(
-    withControl('reload')
-      .description(
-        'replace all workers, new ones ready first; fails with the reason where they do not become ready',
-      )
-      .action((options: CtlOptions) => command(options, '/reload', {}, 'reloaded')),
-  );
-  ctl.addCommand(
-    withControl('scale <workers>')
-      .description('change the number of workers')
-      .action((workers: string, options: CtlOptions) =>
-        command(options, '/scale', { workers: readCount(workers) }, `scaled to ${workers}`),
-      ),
-  );
-  ctl.addCommand(
-    withControl('stop')
-      .description('stop gracefully')
-      .action((options: CtlOptions) => command(options, '/stop', {}, 'stopping')),
-  );
+  withControl(ctl.command('status')).description('show the workers').action(showStatus);
+  withControl(ctl.command('reload'))
+    .description(
+      'replace all workers, new ones ready first; fails with the reason where they do not become ready',
+    )
+    .action((options: CtlOptions) => command(options, '/reload', {}, 'reloaded'));
+  withControl(ctl.command('scale <workers>'))
+    .description('change the number of workers')
+    .action((workers: string, options: CtlOptions) =>
+      command(options, '/scale', { workers: readCount(workers) }, `scaled to ${workers}`),
+    );
+  withControl(ctl.command('stop'))
+    .description('stop gracefully')
+    .action((options: CtlOptions) => command(options, '/stop', {}, 'stopping'));
 }
 
-function withControl(nameAndArguments: string): Command {
-  return new Command(nameAndArguments.split(' ')[0])
-    .arguments(nameAndArguments.split(' ').slice(1).join(' '))
+function withControl(command: Command): Command {
+  return command
     .requiredOption('--control <path>', 'control socket of the master')
     .option('--json', 'one JSON document on stdout')
     .exitOverride();
+}
+
+async function showStatus(options: CtlOptions): Promise<void> {
+  const screen = createScreen(options.json === true);
+  const status = (await ask(options.control, 'GET', '/status')) as MasterStatus;
+  if (screen.isJson) screen.json(status);
+  else screen.print(formatMaster(status, screen));
 }
 
 async function command(options: CtlOptions, path: string, body: object, done: string): Promise<void> {

@@ -1,0 +1,77 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { ConnectionTable } from './connection-table.ts';
+import type { ConnectionView } from './connection-verdict.ts';
+
+/** One accepted connection, as the drain needs to know it. */
+export interface Connection {
+  readonly socket: Socket;
+  readonly table: ConnectionTable;
+  /** Responses not yet flushed, oldest first: more than one only with pipelining. */
+  readonly pending: ServerResponse[];
+  /** A request that was answered before its body had arrived. */
+  unread: IncomingMessage | undefined;
+  /** Bytes read when the last request was over: more means that a new one has begun. */
+  settledBytes: number;
+  /** `METHOD /path` of the request that upgraded the connection. */
+  session: string | undefined;
+  /** Kept only while draining: a moment of `performance.now()`, or undefined. */
+  idleSince: number | undefined;
+  headerSince: number | undefined;
+}
+
+/** Shared by all copies of the module, so that each finds the connection of any request. */
+const key = Symbol.for('lameduck.connection');
+
+/** The connection of a socket, if a served application accepted it. */
+export function connectionOf(socket: Socket): Connection | undefined {
+  return (socket as { [key]?: Connection })[key];
+}
+
+/** Makes the record of an accepted socket, with all fields from the start (one shape, fast access). */
+export function createConnection(socket: Socket, table: ConnectionTable): Connection {
+  const connection: Connection = {
+    socket,
+    table,
+    pending: [],
+    unread: undefined,
+    settledBytes: socket.bytesRead,
+    session: undefined,
+    idleSince: undefined,
+    headerSince: undefined,
+  };
+  (socket as { [key]?: Connection })[key] = connection;
+  return connection;
+}
+
+/**
+ * Looks at a connection during the drain, and starts its clocks: idle from the first look that finds nothing
+ * owed in either direction, header from the first look that finds bytes of a new request.
+ */
+export function viewConnection(connection: Connection, now: number): ConnectionView {
+  const { socket, unread } = connection;
+  if (unread?.complete) {
+    connection.unread = undefined;
+    connection.settledBytes = socket.bytesRead;
+  }
+  const newBytes = socket.bytesRead - connection.settledBytes;
+  const isQuiet = connection.pending.length === 0 && connection.unread === undefined;
+  connection.idleSince = isQuiet && newBytes === 0 ? (connection.idleSince ?? now) : undefined;
+  connection.headerSince = isQuiet && newBytes > 0 ? (connection.headerSince ?? now) : undefined;
+  return {
+    outstanding: connection.pending.length,
+    isUpgraded: connection.session !== undefined,
+    isBodyArriving: connection.unread !== undefined,
+    unflushedBytes: socket.writableLength,
+    newBytes,
+    idleForMs: now - (connection.idleSince ?? now),
+    headerForMs: now - (connection.headerSince ?? now),
+  };
+}
+
+/** `METHOD /path` without the query, which may hold secrets. */
+export function requestName(request: IncomingMessage): string {
+  const url = request.url ?? '/';
+  const query = url.indexOf('?');
+  return `${request.method ?? 'GET'} ${query < 0 ? url : url.slice(0, query)}`;
+}

@@ -1,0 +1,265 @@
+/*
+ * The life of one served application, as a pure machine.
+ *
+ *   starting ──ready──► serving ──terminate──► lameDuck ──lameDuckExpired──► draining ──emptied──► stopping ──► exited
+ *      │                   │                      │        (left out when       │                     ▲
+ *      │                   └──quit, or no lameDuckMs────────lameDuckMs is 0)──► │                     │
+ *      │                                          └──graceExpired──► aborting ◄─┘ graceExpired        │
+ *      │                                                                └──────────aborted────────────┘
+ *      └──terminate, quit──► exited
+ *
+ * serving   everything is accepted and answered
+ * lameDuck  readiness fails and answers ask the client to leave, yet new connections are still accepted
+ * draining  nothing new is accepted; every connection that is open is served; idle ones get `lingerMs` from the
+ *           moment they became idle, so that the peer closes first; half-sent headers get `headerMs`
+ * aborting  the grace period has passed: what is left is being named and cut
+ * stopping  no connection is left: the shutdown hooks of the application run within their own budget
+ *
+ * Invariants (each one is a property test):
+ * 1. accepting stops once, never before the drain is announced, and always before anything is closed or cut
+ * 2. nothing is cut unless the grace period has passed
+ * 3. the shutdown hooks run exactly once in every history that exits after having been ready
+ * 4. an exit happens at most once, and nothing happens after it
+ * 5. the exit code is 0 only if nothing was aborted and the hooks ended well
+ * 6. lameDuck, draining and stopping each have a timer that ends them; aborting ends in the next turn of the loop
+ * 7. the linger time never grows
+ */
+
+/** Milliseconds that each part of the way out may take. */
+export interface DrainBudgets {
+  /** Time between failing readiness and the end of accepting; 0 where something else keeps the listening socket. */
+  readonly lameDuckMs: number;
+  /** Idle time after which a connection is closed, if its peer has not closed it. */
+  readonly lingerMs: number;
+  /** Time for a request header that was begun. */
+  readonly headerMs: number;
+  /** Most time from the start of the drain until what is left is aborted. */
+  readonly graceMs: number;
+  /** The same for a quick stop (SIGINT, SIGQUIT). */
+  readonly quickMs: number;
+  /** Most time for the shutdown hooks of the application. */
+  readonly shutdownMs: number;
+}
+
+/** How a process ends: nothing lost, a hook failed, or something outlived the grace period. */
+export type DrainExitCode = 0 | 1 | 5;
+
+type WithBudgets<Phase extends string> = { readonly phase: Phase; readonly budgets: DrainBudgets };
+
+export type DrainState =
+  | WithBudgets<'starting'>
+  | WithBudgets<'serving'>
+  | WithBudgets<'lameDuck'>
+  | WithBudgets<'draining'>
+  | WithBudgets<'aborting'>
+  | (WithBudgets<'stopping'> & { readonly aborted: readonly string[] })
+  | { readonly phase: 'exited'; readonly code: DrainExitCode; readonly aborted: readonly string[] };
+
+export type DrainEvent =
+  | { readonly type: 'ready' }
+  /** SIGTERM, the end of the master, or a call of `drain()`. */
+  | { readonly type: 'terminate' }
+  /** SIGINT or SIGQUIT. */
+  | { readonly type: 'quit' }
+  /** The other side needs less time to close idle connections than was thought. */
+  | { readonly type: 'lingerShortened'; readonly lingerMs: number }
+  | { readonly type: 'timerExpired'; readonly timer: DrainTimer }
+  /** A response has ended, or a connection has changed in another way. */
+  | { readonly type: 'settled' }
+  /** No connection is open. */
+  | { readonly type: 'emptied' }
+  /** Everything that was left has been cut. */
+  | { readonly type: 'aborted'; readonly requests: readonly string[] }
+  | { readonly type: 'shutdownEnded'; readonly isClean: boolean };
+
+export type DrainTimer = 'lameDuck' | 'sweep' | 'grace' | 'shutdown';
+
+export type DrainEffect =
+  | { readonly type: 'announceReady' }
+  /** Readiness fails, answers are marked, the drain signal aborts, the master is told. */
+  | { readonly type: 'announceDrain' }
+  | { readonly type: 'stopAccepting' }
+  /** A timer that runs already keeps its end, if that is earlier. */
+  | { readonly type: 'startTimer'; readonly timer: DrainTimer; readonly ms: number }
+  /** Close each connection that may be closed now (`connection-verdict.ts`). */
+  | { readonly type: 'closeIdle'; readonly lingerMs: number; readonly headerMs: number }
+  /** The same, among those connections only whose response has just ended. */
+  | { readonly type: 'closeSettled'; readonly lingerMs: number; readonly headerMs: number }
+  | { readonly type: 'abortRemaining' }
+  | { readonly type: 'runShutdown'; readonly aborted: readonly string[] }
+  | { readonly type: 'exit'; readonly code: DrainExitCode; readonly aborted: readonly string[] };
+
+/** What one event does to the life of an application. */
+export interface DrainTransition {
+  readonly state: DrainState;
+  readonly effects: readonly DrainEffect[];
+}
+
+/** How often idle connections and half-sent headers are looked at, beside after each response. */
+export const sweepMs = 50;
+
+/** The state before the application listens. */
+export function startDrain(budgets: DrainBudgets): DrainState {
+  return { phase: 'starting', budgets };
+}
+
+/** The one transition function; see the head of the file. */
+export function stepDrain(state: DrainState, event: DrainEvent): DrainTransition {
+  switch (state.phase) {
+    case 'starting':
+      return stepStarting(state, event);
+    case 'serving':
+      return stepServing(state, event);
+    case 'lameDuck':
+      return stepLameDuck(state, event);
+    case 'draining':
+      return stepDraining(state, event);
+    case 'aborting':
+      return event.type === 'aborted' ? toStopping(state.budgets, event.requests, []) : stay(state);
+    case 'stopping':
+      return stepStopping(state, event);
+    case 'exited':
+      return stay(state);
+  }
+}
+
+function stepStarting(state: WithBudgets<'starting'>, event: DrainEvent): DrainTransition {
+  switch (event.type) {
+    case 'ready':
+      return { state: { phase: 'serving', budgets: state.budgets }, effects: [{ type: 'announceReady' }] };
+    case 'terminate':
+    case 'quit':
+      // Nothing was ever accepted, and half-started hooks cannot be shut down in any defined way.
+      return { state: { phase: 'exited', code: 0, aborted: [] }, effects: [exitEffect(0, [])] };
+    case 'lingerShortened':
+      return stay({ phase: 'starting', budgets: withLinger(state.budgets, event.lingerMs) });
+    default:
+      return stay(state);
+  }
+}
+
+function stepServing(state: WithBudgets<'serving'>, event: DrainEvent): DrainTransition {
+  const { budgets } = state;
+  switch (event.type) {
+    case 'terminate':
+      return budgets.lameDuckMs > 0
+        ? toLameDuck(budgets)
+        : toDraining(budgets, announceDrain(budgets.graceMs));
+    case 'quit': {
+      const quick = { ...budgets, lingerMs: 0 };
+      return toDraining(quick, announceDrain(Math.min(budgets.quickMs, budgets.graceMs)));
+    }
+    case 'lingerShortened':
+      return stay({ phase: 'serving', budgets: withLinger(budgets, event.lingerMs) });
+    default:
+      return stay(state);
+  }
+}
+
+function stepLameDuck(state: WithBudgets<'lameDuck'>, event: DrainEvent): DrainTransition {
+  const { budgets } = state;
+  switch (event.type) {
+    case 'quit':
+      return toDraining({ ...budgets, lingerMs: 0 }, [startTimer('grace', budgets.quickMs)]);
+    case 'lingerShortened':
+      return stay({ phase: 'lameDuck', budgets: withLinger(budgets, event.lingerMs) });
+    case 'timerExpired':
+      if (event.timer === 'lameDuck') return toDraining(budgets, []);
+      return event.timer === 'grace' ? toAborting(budgets, [{ type: 'stopAccepting' }]) : stay(state);
+    default:
+      return stay(state);
+  }
+}
+
+function stepDraining(state: WithBudgets<'draining'>, event: DrainEvent): DrainTransition {
+  const { budgets } = state;
+  switch (event.type) {
+    case 'emptied':
+      return toStopping(budgets, [], []);
+    case 'settled':
+      return { state, effects: [{ ...closeIdle(budgets), type: 'closeSettled' }] };
+    case 'quit':
+      return closeSooner({ ...budgets, lingerMs: 0 }, [startTimer('grace', budgets.quickMs)]);
+    case 'lingerShortened':
+      return closeSooner(withLinger(budgets, event.lingerMs), []);
+    case 'timerExpired':
+      if (event.timer === 'grace') return toAborting(budgets, []);
+      if (event.timer !== 'sweep') return stay(state);
+      return { state, effects: [closeIdle(budgets), startTimer('sweep', sweepMs)] };
+    default:
+      return stay(state);
+  }
+}
+
+function stepStopping(
+  state: WithBudgets<'stopping'> & { readonly aborted: readonly string[] },
+  event: DrainEvent,
+): DrainTransition {
+  const isClean = event.type === 'shutdownEnded' && event.isClean;
+  const isOver =
+    event.type === 'shutdownEnded' || (event.type === 'timerExpired' && event.timer === 'shutdown');
+  if (event.type === 'quit') return { state, effects: [startTimer('shutdown', state.budgets.quickMs)] };
+  if (!isOver) return stay(state);
+  const code = state.aborted.length > 0 ? 5 : isClean ? 0 : 1;
+  return {
+    state: { phase: 'exited', code, aborted: state.aborted },
+    effects: [exitEffect(code, state.aborted)],
+  };
+}
+
+function toLameDuck(budgets: DrainBudgets): DrainTransition {
+  return {
+    state: { phase: 'lameDuck', budgets },
+    effects: [...announceDrain(budgets.graceMs), startTimer('lameDuck', budgets.lameDuckMs)],
+  };
+}
+
+function toDraining(budgets: DrainBudgets, before: readonly DrainEffect[]): DrainTransition {
+  return {
+    state: { phase: 'draining', budgets },
+    effects: [...before, { type: 'stopAccepting' }, closeIdle(budgets), startTimer('sweep', sweepMs)],
+  };
+}
+
+function closeSooner(budgets: DrainBudgets, before: readonly DrainEffect[]): DrainTransition {
+  return { state: { phase: 'draining', budgets }, effects: [...before, closeIdle(budgets)] };
+}
+
+function toAborting(budgets: DrainBudgets, before: readonly DrainEffect[]): DrainTransition {
+  return { state: { phase: 'aborting', budgets }, effects: [...before, { type: 'abortRemaining' }] };
+}
+
+function toStopping(
+  budgets: DrainBudgets,
+  aborted: readonly string[],
+  before: readonly DrainEffect[],
+): DrainTransition {
+  return {
+    state: { phase: 'stopping', budgets, aborted },
+    effects: [...before, startTimer('shutdown', budgets.shutdownMs), { type: 'runShutdown', aborted }],
+  };
+}
+
+function announceDrain(graceMs: number): readonly DrainEffect[] {
+  return [{ type: 'announceDrain' }, startTimer('grace', graceMs)];
+}
+
+function withLinger(budgets: DrainBudgets, lingerMs: number): DrainBudgets {
+  return { ...budgets, lingerMs: Math.min(budgets.lingerMs, lingerMs) };
+}
+
+function closeIdle({ lingerMs, headerMs }: DrainBudgets): Extract<DrainEffect, { type: 'closeIdle' }> {
+  return { type: 'closeIdle', lingerMs, headerMs };
+}
+
+function startTimer(timer: DrainTimer, ms: number): DrainEffect {
+  return { type: 'startTimer', timer, ms };
+}
+
+function exitEffect(code: DrainExitCode, aborted: readonly string[]): DrainEffect {
+  return { type: 'exit', code, aborted };
+}
+
+function stay(state: DrainState): DrainTransition {
+  return { state, effects: [] };
+}

@@ -1,0 +1,209 @@
+import type { Server } from 'node:http';
+import { Server as NetServer } from 'node:net';
+import { ConnectionTable } from './connection-table.ts';
+import {
+  type DrainEffect,
+  type DrainEvent,
+  type DrainState,
+  type DrainTimer,
+  startDrain,
+  stepDrain,
+} from './drain.ts';
+import { interceptServer } from './intercept.ts';
+import { errorFields, logError } from './log.ts';
+import type { Settings } from './options.ts';
+import { runMachine } from './run-machine.ts';
+import { type Counts, type Member, shared } from './shared-state.ts';
+
+/** What the end of one drain was. */
+export interface DrainReport {
+  /** 0 nothing lost · 1 a shutdown hook failed or took too long · 5 something outlived the grace period. */
+  readonly code: 0 | 1 | 5;
+  /** What outlived the grace period, as `METHOD /path`. */
+  readonly aborted: readonly string[];
+}
+
+/** What is told to the outside of one application. */
+export interface LifecycleHooks {
+  onReady?(): void;
+  onDraining?(): void;
+  onDrained?(aborted: readonly string[]): void;
+  /** Run in turn, once, within `shutdownMs`. */
+  readonly shutdownHooks: readonly (() => unknown)[];
+  /** The last thing before the process may end. */
+  beforeExit?(): Promise<void>;
+}
+
+/**
+ * The effects of `drain.ts` on one real server: timers, sockets, hooks and the exit. Everything that is decided
+ * is decided there.
+ */
+export class Lifecycle implements Member {
+  readonly ended: Promise<DrainReport>;
+  readonly #server: Server;
+  readonly #table = new ConnectionTable();
+  readonly #settings: Settings;
+  readonly #hooks: LifecycleHooks;
+  readonly #timers = new Map<DrainTimer, { readonly endsAt: number; readonly handle: NodeJS.Timeout }>();
+  readonly #machine: { readonly state: DrainState; send(event: DrainEvent): void };
+  #resolveEnded: (report: DrainReport) => void = () => undefined;
+
+  constructor(server: Server, settings: Settings, hooks: LifecycleHooks) {
+    this.#server = server;
+    this.#settings = settings;
+    this.#hooks = hooks;
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    this.#machine = runMachine(stepDrain, startDrain(settings.budgets), (effect) => this.#perform(effect));
+    const { readinessPath, livenessPath } = settings;
+    interceptServer(server, {
+      table: this.#table,
+      readinessPath,
+      livenessPath,
+      phase: () => this.#probePhase(),
+    });
+    server.keepAliveTimeout = settings.keepAliveMs;
+    shared.members.add(this);
+  }
+
+  get inFlight(): number {
+    return this.#table.inFlight;
+  }
+
+  /** The server could not listen: nothing is left to drain. */
+  discard(): void {
+    shared.members.delete(this);
+  }
+
+  counts(): Counts {
+    return this.#table.counts();
+  }
+
+  ready(): void {
+    this.#machine.send({ type: 'ready' });
+  }
+
+  terminate(): void {
+    this.#machine.send({ type: 'terminate' });
+  }
+
+  quit(): void {
+    this.#machine.send({ type: 'quit' });
+  }
+
+  shortenLinger(lingerMs: number): void {
+    this.#machine.send({ type: 'lingerShortened', lingerMs });
+  }
+
+  #probePhase(): 'starting' | 'ready' | 'draining' {
+    const { phase } = this.#machine.state;
+    if (phase === 'starting') return 'starting';
+    return phase === 'serving' ? 'ready' : 'draining';
+  }
+
+  #perform(effect: DrainEffect): void {
+    switch (effect.type) {
+      case 'announceReady':
+        this.#hooks.onReady?.();
+        break;
+      case 'announceDrain':
+        this.#announceDrain();
+        break;
+      case 'stopAccepting':
+        this.#stopAccepting();
+        break;
+      case 'startTimer':
+        this.#startTimer(effect.timer, effect.ms);
+        break;
+      case 'closeIdle':
+        this.#table.closeIdle(effect);
+        break;
+      case 'closeSettled':
+        this.#table.closeSettled(effect);
+        break;
+      case 'abortRemaining':
+        this.#abortRemaining();
+        break;
+      case 'runShutdown':
+        this.#runShutdown(effect.aborted);
+        break;
+      case 'exit':
+        this.#exit({ code: effect.code, aborted: effect.aborted });
+        break;
+    }
+  }
+
+  #announceDrain(): void {
+    this.#hooks.onDraining?.();
+    this.#table.startLameDuck({
+      settled: () => this.#machine.send({ type: 'settled' }),
+      emptied: () => this.#machine.send({ type: 'emptied' }),
+    });
+    shared.drain.abort();
+  }
+
+  #stopAccepting(): void {
+    // Not http.Server's close(): it truncates answers that a slow reader has not taken yet, and stops the
+    // timeouts of half-sent headers (Node 20 to 26).
+    NetServer.prototype.close.call(this.#server);
+    if (this.#table.size === 0) this.#machine.send({ type: 'emptied' });
+  }
+
+  #startTimer(timer: DrainTimer, ms: number): void {
+    const endsAt = performance.now() + ms;
+    const running = this.#timers.get(timer);
+    if (running !== undefined && running.endsAt <= endsAt) return;
+    clearTimeout(running?.handle);
+    const handle = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#machine.send({ type: 'timerExpired', timer });
+    }, ms);
+    this.#timers.set(timer, { endsAt, handle });
+  }
+
+  #abortRemaining(): void {
+    const requests = this.#table.names();
+    this.#table.abortRequests();
+    // One turn for the handlers that end their answer when they see the signal.
+    setImmediate(() => {
+      this.#table.destroyAll();
+      this.#machine.send({ type: 'aborted', requests });
+    });
+  }
+
+  #runShutdown(aborted: readonly string[]): void {
+    if (aborted.length > 0) logError('Requests outlived the grace period and were aborted', { aborted });
+    this.#hooks.onDrained?.(aborted);
+    runAll(this.#hooks.shutdownHooks).then(
+      (isClean) => this.#machine.send({ type: 'shutdownEnded', isClean }),
+      () => this.#machine.send({ type: 'shutdownEnded', isClean: false }),
+    );
+  }
+
+  #exit(report: DrainReport): void {
+    for (const { handle } of this.#timers.values()) clearTimeout(handle);
+    shared.exitCode = Math.max(shared.exitCode, report.code);
+    const finish = (): void => {
+      // Only now: the last beat still counts this member.
+      shared.members.delete(this);
+      this.#resolveEnded(report);
+      if (this.#settings.exit && shared.members.size === 0) process.exit(shared.exitCode);
+    };
+    if (this.#hooks.beforeExit === undefined) finish();
+    else this.#hooks.beforeExit().then(finish, finish);
+  }
+}
+
+async function runAll(hooks: readonly (() => unknown)[]): Promise<boolean> {
+  let isClean = true;
+  for (const hook of hooks) {
+    try {
+      await hook();
+    } catch (thrown) {
+      isClean = false;
+      logError('A shutdown hook failed', errorFields(thrown));
+    }
+  }
+  return isClean;
+}

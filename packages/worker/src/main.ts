@@ -1,0 +1,47 @@
+/*
+ * The process that a master spawns: serves the entry named in LAMEDUCK_WORKER on the inherited socket.
+ * Exit codes: 0 clean · 1 crashed, or a shutdown hook failed · 3 could not start · 5 something was aborted.
+ */
+import { readAssignment } from './assignment.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { errorFields, logError } from './log.ts';
+import { connectMaster } from './master-link.ts';
+import { runWorker } from './run-worker.ts';
+import { ignoreMasterSignals, installSignalHandlers, terminateAll } from './signals.ts';
+import { describeThrown, WorkerError } from './worker-error.ts';
+
+const startFailed = 3;
+
+// Before anything else: a signal during the start must end the process, and later ones must drain it.
+installSignalHandlers();
+ignoreMasterSignals();
+
+let lifecycle: Lifecycle | undefined;
+let entry = 'worker';
+const link = connectMaster((message) => {
+  if (message?.type === 'linger') lifecycle?.shortenLinger(message.lingerMs);
+}, terminateAll);
+
+function fail(thrown: unknown): void {
+  const message =
+    thrown instanceof WorkerError
+      ? thrown.message
+      : `Cannot start "${entry}": a start without an error was wanted: current value is ${describeThrown(thrown)}`;
+  const cause = thrown instanceof WorkerError && thrown.cause !== undefined ? thrown.cause : thrown;
+  logError(message, errorFields(cause));
+  const exit = (): never => process.exit(startFailed);
+  link.flush({ type: 'failed', message }).then(exit, exit);
+}
+
+// While starting, an error that nobody catches is a failed start, too (a port of its own that is taken).
+process.on('uncaughtException', fail);
+try {
+  const assignment = readAssignment(process.env.LAMEDUCK_WORKER);
+  // The application's own children are not workers of this master.
+  delete process.env.LAMEDUCK_WORKER;
+  entry = assignment.entry;
+  lifecycle = await runWorker(assignment, link);
+  process.removeListener('uncaughtException', fail);
+} catch (thrown) {
+  fail(thrown);
+}

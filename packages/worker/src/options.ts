@@ -1,0 +1,85 @@
+import type { DrainBudgets } from './drain.ts';
+import type { ProbePaths } from './probes.ts';
+import { WorkerError } from './worker-error.ts';
+
+/** How an application is served and how it leaves; all times in milliseconds. */
+export interface AttachOptions {
+  /** Most time the drain may take before what is left is aborted. 30,000: as Gunicorn's graceful_timeout. */
+  readonly graceMs?: number;
+  /** How long idle connections may stay open for the peer to close first. 5,000. */
+  readonly lingerMs?: number;
+  /** Idle time after which a keep-alive connection is closed; longer than the edge's. 75,000, as nginx has 60 s. */
+  readonly keepAliveMs?: number;
+  /** Time between failing readiness and the end of accepting, for balancers that poll. 0. */
+  readonly lameDuckMs?: number;
+  /** Time that a half-sent request header may hold the drain. 5,000. */
+  readonly headerMs?: number;
+  /** Most time for the shutdown hooks. 3,000: less than the margin of a master after the grace period. */
+  readonly shutdownMs?: number;
+  /** 200 while new requests are wanted, else 503. `/readyz`; empty for none. */
+  readonly readinessPath?: string;
+  /** 200 while the event loop turns. `/livez`; empty for none. */
+  readonly livenessPath?: string;
+  /** SIGTERM drains, SIGINT and SIGQUIT stop within 2 s. True. */
+  readonly handleSignals?: boolean;
+  /** End the process when everything is drained. True. */
+  readonly exit?: boolean;
+  /** Called once, when nothing is left to answer, within `shutdownMs`. */
+  readonly onShutdown?: () => unknown;
+}
+
+/** Where to listen: a port (0 picks one) and host, a unix socket, or an inherited listening socket. */
+export interface ServeOptions extends AttachOptions {
+  readonly host?: string;
+  readonly port?: number;
+  readonly path?: string;
+  readonly fd?: number;
+  /** Length of the accept queue. 511, as Node's and nginx's. */
+  readonly backlog?: number;
+}
+
+/** Options with every default filled in. */
+export interface Settings extends ProbePaths {
+  readonly budgets: DrainBudgets;
+  readonly keepAliveMs: number;
+  readonly handleSignals: boolean;
+  readonly exit: boolean;
+}
+
+/** SIGINT and SIGQUIT: the most that a quick stop takes. */
+const quickMs = 2000;
+/** Longest delay of a Node timer; more would fire at once. */
+const longestMs = 2 ** 31 - 1;
+
+function readMs(name: string, value: number | undefined, fallback: number): number {
+  const ms = value ?? fallback;
+  if (typeof ms === 'number' && ms >= 0 && ms <= longestMs) return ms;
+  const wanted = `milliseconds from 0 to ${longestMs} were wanted`;
+  throw new WorkerError('usage', `Cannot use option "${name}": ${wanted}: current value is ${String(ms)}`);
+}
+
+function readPath(name: string, value: string | undefined, fallback: string): string {
+  const path = value ?? fallback;
+  if (path === '' || path.startsWith('/')) return path;
+  const wanted = 'a path that starts with / was wanted';
+  throw new WorkerError('usage', `Cannot use option "${name}": ${wanted}: current value is ${path}`);
+}
+
+/** Checks the options and fills in the defaults. Throws `usage`. */
+export function readSettings(options: AttachOptions): Settings {
+  return {
+    budgets: {
+      graceMs: readMs('graceMs', options.graceMs, 30_000),
+      lingerMs: readMs('lingerMs', options.lingerMs, 5000),
+      lameDuckMs: readMs('lameDuckMs', options.lameDuckMs, 0),
+      headerMs: readMs('headerMs', options.headerMs, 5000),
+      shutdownMs: readMs('shutdownMs', options.shutdownMs, 3000),
+      quickMs,
+    },
+    keepAliveMs: readMs('keepAliveMs', options.keepAliveMs, 75_000),
+    readinessPath: readPath('readinessPath', options.readinessPath, '/readyz'),
+    livenessPath: readPath('livenessPath', options.livenessPath, '/livez'),
+    handleSignals: options.handleSignals ?? true,
+    exit: options.exit ?? true,
+  };
+}

@@ -1,0 +1,4 @@
+// A SyntaxError for Node, as there is no such export.
+import { noSuchThing } from 'node:fs';
+
+export default noSuchThing;

@@ -1,0 +1,1 @@
+export const fetch = async () => new Response('hello');

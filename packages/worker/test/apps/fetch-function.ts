@@ -1,0 +1,3 @@
+export default function answer(request: Request): Response {
+  return new Response(`hello ${new URL(request.url).pathname}`);
+}

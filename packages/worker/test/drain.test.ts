@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import {
+  type DrainBudgets,
+  type DrainEffect,
+  type DrainEvent,
+  type DrainState,
+  startDrain,
+  stepDrain,
+} from '../src/drain.ts';
+
+const budgets: DrainBudgets = {
+  lameDuckMs: 0,
+  lingerMs: 3000,
+  headerMs: 5000,
+  graceMs: 30_000,
+  quickMs: 2000,
+  shutdownMs: 3000,
+};
+
+interface Step {
+  readonly from: DrainState;
+  readonly event: DrainEvent;
+  readonly to: DrainState;
+  readonly effects: readonly DrainEffect[];
+}
+
+function run(history: readonly DrainEvent[], start: DrainBudgets): Step[] {
+  const steps: Step[] = [];
+  let from = startDrain(start);
+  for (const event of history) {
+    const { state: to, effects } = stepDrain(from, event);
+    steps.push({ from, event, to, effects });
+    from = to;
+  }
+  return steps;
+}
+
+const ms = fc.integer({ min: 0, max: 10_000 });
+const anyBudgets: fc.Arbitrary<DrainBudgets> = fc.record({
+  lameDuckMs: fc.oneof(fc.constant(0), ms),
+  lingerMs: ms,
+  headerMs: ms,
+  graceMs: ms,
+  quickMs: ms,
+  shutdownMs: ms,
+});
+const anyEvent: fc.Arbitrary<DrainEvent> = fc.oneof(
+  fc.constantFrom<DrainEvent>(
+    { type: 'ready' },
+    { type: 'terminate' },
+    { type: 'quit' },
+    { type: 'settled' },
+    { type: 'emptied' },
+  ),
+  ms.map((lingerMs): DrainEvent => ({ type: 'lingerShortened', lingerMs })),
+  fc
+    .constantFrom('lameDuck' as const, 'sweep' as const, 'grace' as const, 'shutdown' as const)
+    .map((timer): DrainEvent => ({ type: 'timerExpired', timer })),
+  fc
+    .array(fc.constant('GET /x'), { maxLength: 2 })
+    .map((requests): DrainEvent => ({ type: 'aborted', requests })),
+  fc.boolean().map((isClean): DrainEvent => ({ type: 'shutdownEnded', isClean })),
+);
+// Half of the histories are ready first: purely random ones mostly end while starting.
+const anyHistory = fc
+  .tuple(fc.boolean(), fc.array(anyEvent, { maxLength: 30 }))
+  .map(([isReady, events]): DrainEvent[] => (isReady ? [{ type: 'ready' }, ...events] : events));
+
+function property(name: string, check: (steps: readonly Step[], start: DrainBudgets) => void): void {
+  test(name, () => {
+    const holds = fc.property(anyHistory, anyBudgets, (history, start) => check(run(history, start), start));
+    fc.assert(holds, { numRuns: 2000 });
+  });
+}
+
+function effectsOf(steps: readonly Step[]): DrainEffect[] {
+  return steps.flatMap((step) => step.effects);
+}
+
+property(
+  'accepting stops once, after the drain is announced and before anything is closed or cut',
+  (steps) => {
+    const types = effectsOf(steps).map((effect) => effect.type);
+    const stop = types.indexOf('stopAccepting');
+    assert.equal(types.lastIndexOf('stopAccepting'), stop);
+    assert.ok(types.indexOf('announceDrain') <= stop || stop < 0);
+    for (const later of ['closeIdle', 'closeSettled', 'abortRemaining'] as const) {
+      const first = types.indexOf(later);
+      if (first >= 0) assert.ok(stop >= 0 && stop < first, `${later} before stopAccepting`);
+    }
+  },
+);
+
+property('nothing is cut unless the grace period has passed', (steps) => {
+  for (const { effects, event } of steps) {
+    if (!effects.some((effect) => effect.type === 'abortRemaining')) continue;
+    assert.deepEqual(event, { type: 'timerExpired', timer: 'grace' });
+  }
+});
+
+property(
+  'the shutdown hooks run exactly once in every history that exits after having been ready',
+  (steps) => {
+    const runs = effectsOf(steps).filter((effect) => effect.type === 'runShutdown').length;
+    const wasReady = steps.some((step) => step.to.phase === 'serving');
+    const hasExited = steps.at(-1)?.to.phase === 'exited';
+    assert.ok(runs <= 1);
+    if (hasExited) assert.equal(runs, wasReady ? 1 : 0);
+  },
+);
+
+property('an exit happens at most once, and nothing happens after it', (steps) => {
+  const exit = steps.findIndex((step) => step.effects.some((effect) => effect.type === 'exit'));
+  if (exit < 0) return;
+  assert.equal(steps[exit]?.effects.at(-1)?.type, 'exit');
+  for (const step of steps.slice(exit + 1)) assert.deepEqual([step.effects, step.to], [[], step.from]);
+});
+
+property('the exit code is 0 only if nothing was aborted and the hooks ended well', (steps) => {
+  const last = steps.at(-1)?.to;
+  if (last?.phase !== 'exited' || last.code !== 0) return;
+  assert.deepEqual(last.aborted, []);
+  const end = steps.find((step) => step.from.phase === 'stopping' && step.to.phase === 'exited');
+  if (end !== undefined) assert.deepEqual(end.event, { type: 'shutdownEnded', isClean: true });
+});
+
+property('each phase of the way out has a timer that ends it', (steps) => {
+  const started = new Set<string>();
+  const needed: Record<string, string> = { lameDuck: 'lameDuck', draining: 'grace', stopping: 'shutdown' };
+  for (const { effects, to, event } of steps) {
+    if (event.type === 'timerExpired') started.delete(event.timer);
+    for (const effect of effects) if (effect.type === 'startTimer') started.add(effect.timer);
+    const timer = needed[to.phase];
+    // A timer that fires in a phase that does not know it cannot have been running in that phase.
+    const hasFired = steps.some((step) => step.event.type === 'timerExpired' && step.event.timer === timer);
+    if (timer !== undefined && !hasFired) assert.ok(started.has(timer), `${to.phase} without ${timer}`);
+  }
+});
+
+property('the linger time never grows', (steps) => {
+  let least = Number.POSITIVE_INFINITY;
+  for (const effect of effectsOf(steps)) {
+    if (effect.type !== 'closeIdle' && effect.type !== 'closeSettled') continue;
+    assert.ok(effect.lingerMs <= least);
+    least = effect.lingerMs;
+  }
+});
+
+property('every timer started has a length from the budgets', (steps, start) => {
+  const longest = { lameDuck: start.lameDuckMs, sweep: 50, grace: Math.max(start.graceMs, start.quickMs) };
+  const most = { ...longest, shutdown: Math.max(start.shutdownMs, start.quickMs) };
+  for (const effect of effectsOf(steps)) {
+    if (effect.type === 'startTimer') assert.ok(effect.ms <= most[effect.timer]);
+  }
+});
+
+test('a drain without anything left goes from serving to exit 0', () => {
+  const steps = run(
+    [{ type: 'ready' }, { type: 'terminate' }, { type: 'emptied' }, { type: 'shutdownEnded', isClean: true }],
+    budgets,
+  );
+  assert.deepEqual(
+    steps.map((step) => step.to.phase),
+    ['serving', 'draining', 'stopping', 'exited'],
+  );
+  assert.deepEqual(effectsOf(steps).at(-1), { type: 'exit', code: 0, aborted: [] });
+});
+
+test('a lame duck still accepts until its time has passed', () => {
+  const steps = run([{ type: 'ready' }, { type: 'terminate' }, { type: 'emptied' }], {
+    ...budgets,
+    lameDuckMs: 5000,
+  });
+  assert.equal(steps.at(-1)?.to.phase, 'lameDuck');
+  assert.ok(!effectsOf(steps).some((effect) => effect.type === 'stopAccepting'));
+  const next = stepDrain(steps.at(-1)?.to ?? assert.fail(), { type: 'timerExpired', timer: 'lameDuck' });
+  assert.equal(next.state.phase, 'draining');
+  assert.equal(next.effects[0]?.type, 'stopAccepting');
+});
+
+test('a second SIGTERM changes nothing, a SIGINT shortens the grace period and ends the linger time', () => {
+  const [, , twice, quick] = run(
+    [{ type: 'ready' }, { type: 'terminate' }, { type: 'terminate' }, { type: 'quit' }],
+    budgets,
+  );
+  assert.deepEqual(twice?.effects, []);
+  assert.deepEqual(quick?.effects, [
+    { type: 'startTimer', timer: 'grace', ms: 2000 },
+    { type: 'closeIdle', lingerMs: 0, headerMs: 5000 },
+  ]);
+});
+
+test('hooks that take too long end with exit 1, aborted requests with exit 5', () => {
+  const toStopping: DrainEvent[] = [{ type: 'ready' }, { type: 'terminate' }, { type: 'emptied' }];
+  const late = run([...toStopping, { type: 'timerExpired', timer: 'shutdown' }], budgets).at(-1)?.to;
+  assert.deepEqual(late, { phase: 'exited', code: 1, aborted: [] });
+  const cut: DrainEvent[] = [
+    { type: 'ready' },
+    { type: 'terminate' },
+    { type: 'timerExpired', timer: 'grace' },
+    { type: 'emptied' },
+    { type: 'aborted', requests: ['GET /never'] },
+    { type: 'shutdownEnded', isClean: true },
+  ];
+  assert.deepEqual(run(cut, budgets).at(-1)?.to, { phase: 'exited', code: 5, aborted: ['GET /never'] });
+});

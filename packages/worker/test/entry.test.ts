@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { fetchText } from './support/raw-client.ts';
+import { appPath, reapWorkers, spawnWorker } from './support/spawn-worker.ts';
+
+after(reapWorkers);
+
+const usable: readonly (readonly [app: string, what: string, body: RegExp])[] = [
+  ['factory.ts', 'a factory, called after startup', /hello$/],
+  ['server.ts', 'an http.Server that does not listen', /hello$/],
+  ['fetch-function.ts', 'a function of one parameter as a fetch handler', /hello \/hello$/],
+  ['fetch-export.mjs', 'an export named fetch', /hello$/],
+  ['listener.cjs', 'a CommonJS function', /hello$/],
+  ['named.cjs', 'CommonJS exports by name', /hello$/],
+];
+
+for (const [app, what, body] of usable) {
+  test(`an entry may be ${what} (${app})`, async () => {
+    const worker = spawnWorker(app);
+    await worker.message('ready');
+    assert.match(await fetchText(worker.port, '/hello'), body);
+    worker.kill('SIGTERM');
+    assert.equal(await worker.exited, 0);
+  });
+}
+
+const bad: readonly (readonly [app: string, why: string, message: RegExp])[] = [
+  ['missing.ts', 'does not exist', /an existing file was wanted: current value is no such file$/],
+  [
+    'bad-throws.ts',
+    'throws at import',
+    /can be imported was wanted: current value is Error: no database here$/,
+  ],
+  ['bad-syntax.mjs', 'has a syntax error', /can be imported was wanted: current value is SyntaxError: /],
+  [
+    'bad-exports.mjs',
+    'exports no application',
+    /default, app, handler or application was wanted: current value is exports settings, version$/,
+  ],
+  [
+    'bad-startup.mjs',
+    'fails at startup',
+    /startup\(\) without an error was wanted: current value is Error: cannot reach the database$/,
+  ],
+  ['bad-listens.mjs', 'listens by itself', /current value is an http.Server that listens already$/],
+  [
+    'bad-factory.mjs',
+    'makes something else',
+    /current value is a number, made by a function without parameters$/,
+  ],
+  ['bad-uncaught.mjs', 'throws while starting', /current value is Error: nobody catches this$/],
+];
+
+for (const [app, why, pattern] of bad) {
+  test(`R4: an entry that ${why} is told to the master in one line, and the worker exits 3`, async () => {
+    const worker = spawnWorker(app);
+    const { message } = await worker.message('failed');
+    assert.match(message, pattern);
+    assert.ok(message.includes(`"${appPath(app)}"`), message);
+    assert.ok(!message.includes('\n'));
+    assert.equal(await worker.exited, 3);
+    assert.ok(!worker.messages.some((one) => one.type === 'ready'));
+    const line = JSON.parse(worker.stderr().trim().split('\n')[0] ?? '');
+    assert.equal(line.msg, message);
+    assert.equal(typeof line.err.stack, 'string');
+  });
+}
+
+test('a worker without a usable assignment exits 3 and says what it wanted', async () => {
+  const worker = spawnWorker('plain.ts', { fd: 'three' as unknown as number });
+  assert.match((await worker.message('failed')).message, /a number fd was wanted: current value is three$/);
+  assert.equal(await worker.exited, 3);
+});
+
+test('a worker whose descriptor is no socket exits 3', async () => {
+  const worker = spawnWorker('plain.ts', { fd: 99 });
+  assert.match((await worker.message('failed')).message, /^Cannot listen on "fd 99"/);
+  assert.equal(await worker.exited, 3);
+});
+
+test('SIGTERM before the worker is ready ends it at once, without ready', async () => {
+  const worker = spawnWorker('bad-uncaught.mjs', { entry: appPath('never-ready.mjs') });
+  await new Promise<void>((resolve) => {
+    worker.child.stderr?.on('data', () => resolve());
+  });
+  worker.kill('SIGTERM');
+  assert.equal(await worker.exited, 0);
+  assert.ok(!worker.messages.some((one) => one.type === 'ready'));
+});
+
+test('a shutdown hook that fails is logged and the worker exits 1', async () => {
+  const worker = spawnWorker('shutdown-fails.mjs');
+  await worker.message('ready');
+  worker.kill('SIGTERM');
+  assert.equal(await worker.exited, 1);
+  assert.match(worker.stderr(), /A shutdown hook failed/);
+});
+
+test('a shutdown hook that hangs is left behind after its own budget', async () => {
+  const worker = spawnWorker('shutdown-hangs.mjs', { shutdownMs: 500 });
+  await worker.message('ready');
+  const start = performance.now();
+  worker.kill('SIGTERM');
+  assert.equal(await worker.exited, 1);
+  const ms = performance.now() - start;
+  assert.ok(ms >= 450 && ms < 2500, `took ${ms} ms`);
+});
+
+test('the application does not see the assignment of its worker', async () => {
+  const worker = spawnWorker('environment.mjs');
+  await worker.message('ready');
+  assert.match(await fetchText(worker.port, '/'), /undefined$/);
+  worker.kill('SIGTERM');
+  assert.equal(await worker.exited, 0);
+});

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { fetchText, RawClient } from './support/raw-client.ts';
+import { reapWorkers, spawnWorker } from './support/spawn-worker.ts';
+
+after(reapWorkers);
+
+/** Every node on the PATH, of which the first of major 20 is taken. */
+function findNode20(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(path.delimiter).map((folder) => path.join(folder, 'node'));
+  return folders.find((node) => {
+    if (!existsSync(node)) return false;
+    return spawnSync(node, ['--version'], { encoding: 'utf8', timeout: 10_000 }).stdout.startsWith('v20.');
+  });
+}
+
+const node = findNode20();
+const skip = node === undefined ? 'no Node 20 on the PATH' : false;
+
+test('on Node 20 a worker serves CommonJS, answers an accepted silent connection while draining, exits 0', {
+  skip,
+}, async () => {
+  const worker = spawnWorker('named.cjs', { node: node ?? '' });
+  await worker.message('ready');
+  const silent = await RawClient.connect(worker.port);
+  assert.match(await fetchText(worker.port, '/hello'), /hello$/);
+  worker.kill('SIGTERM');
+  await worker.message('draining');
+  silent.get('/hello');
+  assert.equal(await silent.ended, 'end');
+  assert.match(silent.text, /Connection: close\r\n[\s\S]*hello$/);
+  assert.equal(await worker.exited, 0);
+  assert.match(worker.stderr(), /shutdown ran/);
+});
+
+test('on Node 20 a worker serves a fetch handler', { skip }, async () => {
+  const worker = spawnWorker('fetch-export.mjs', { node: node ?? '' });
+  await worker.message('ready');
+  assert.match(await fetchText(worker.port, '/hello'), /content-length: 5\r\n[\s\S]*hello$/i);
+  worker.kill('SIGTERM');
+  assert.equal(await worker.exited, 0);
+});
+
+test('on Node 20 an entry in TypeScript is refused with the Node that it needs', { skip }, async () => {
+  const worker = spawnWorker('plain.ts', { node: node ?? '' });
+  const { message } = await worker.message('failed');
+  assert.match(message, /Node 22.18 or later, or JavaScript, was wanted: current value is v20\./);
+  assert.equal(await worker.exited, 3);
+});
