@@ -1,0 +1,124 @@
+import { request } from 'node:http';
+import { LameduckError } from '@lameduck/core';
+import { formatGateState, type GateState, parseGateState } from './gate-state.ts';
+
+/** The answer of the marker: which configuration answered, and by which worker. */
+export interface Marker {
+  readonly generation: number;
+  readonly pid: number;
+}
+
+/** What the gate's shared dict holds. */
+export interface GateReading {
+  readonly state: GateState;
+  readonly counters: ReadonlyMap<string, number>;
+}
+
+const callDeadlineMs = 2_000;
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** Speaks to the control server of one edge. Each call has its own connection and is done or failed within 2 s. */
+export interface ControlClient {
+  /** The marker; `undefined` where nobody answers, or not as ours. */
+  marker(signal: AbortSignal): Promise<Marker | undefined>;
+  /** Throws `edgeUnproven` where the gate does not answer. */
+  readGate(signal: AbortSignal): Promise<GateReading>;
+  /** False where the gate has a newer state already. Throws `edgeUnproven`. */
+  setGate(state: GateState, signal: AbortSignal): Promise<boolean>;
+  /** Drops the counters of workers that are gone. */
+  forget(pids: readonly number[], signal: AbortSignal): Promise<void>;
+}
+
+export function createControlClient(edge: string, socketPath: string, token: () => string): ControlClient {
+  const call = (method: string, path: string, body: string, signal: AbortSignal): Promise<Answer> =>
+    send({ socketPath, method, path, body, token: token(), signal });
+  const gate = async (method: string, body: string, signal: AbortSignal): Promise<Answer> => {
+    try {
+      return await call(method, '/gate', body, signal);
+    } catch (thrown) {
+      throw unproven(edge, thrown instanceof Error ? thrown.message : String(thrown), thrown);
+    }
+  };
+  return {
+    marker: async (signal) => {
+      const answer = await call('GET', '/marker', '', signal).catch(() => undefined);
+      const found = /^(\d+):(\d+)$/.exec(answer?.body ?? '');
+      return found === null ? undefined : { generation: Number(found[1]), pid: Number(found[2]) };
+    },
+    readGate: async (signal) => {
+      const answer = await gate('GET', '', signal);
+      const reading = answer.status === 200 ? parseReading(answer.body) : undefined;
+      if (reading === undefined) throw unproven(edge, `status ${answer.status}`);
+      return reading;
+    },
+    setGate: async (state, signal) => {
+      const answer = await gate('POST', formatGateState(state), signal);
+      if (answer.status === 409) return false;
+      if (answer.status !== 200) throw unproven(edge, `status ${answer.status} ${answer.body.slice(0, 100)}`);
+      return true;
+    },
+    forget: async (pids, signal) => {
+      await gate('DELETE', pids.join(' '), signal);
+    },
+  };
+}
+
+function unproven(edge: string, got: string, cause?: unknown): LameduckError {
+  const message = `Cannot use the gate of edge "${edge}": its control socket must answer: current value is ${got}`;
+  return new LameduckError('edgeUnproven', message, { edge }, cause);
+}
+
+function parseReading(body: string): GateReading | undefined {
+  const [first = '', ...lines] = body.trimEnd().split('\n');
+  const state = first.startsWith('state ') ? parseGateState(first.slice(6)) : undefined;
+  if (state === undefined) return undefined;
+  const counters = lines.map((line): [string, number] => {
+    const space = line.lastIndexOf(' ');
+    return [line.slice(0, space), Number(line.slice(space + 1))];
+  });
+  return { state, counters: new Map(counters) };
+}
+
+interface Call {
+  readonly socketPath: string;
+  readonly method: string;
+  readonly path: string;
+  readonly body: string;
+  readonly token: string;
+  readonly signal: AbortSignal;
+}
+
+async function send(call: Call): Promise<Answer> {
+  const signal = AbortSignal.any([call.signal, AbortSignal.timeout(callDeadlineMs)]);
+  return await new Promise((resolve, reject) => {
+    const outgoing = request(
+      {
+        socketPath: call.socketPath,
+        method: call.method,
+        path: call.path,
+        headers: {
+          host: 'lameduck',
+          'x-lameduck-token': call.token,
+          'content-length': Buffer.byteLength(call.body),
+        },
+        agent: false,
+        signal,
+      },
+      (incoming) => {
+        const chunks: Buffer[] = [];
+        incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+        incoming.once('error', reject);
+        incoming.once('close', () => reject(new Error('connection closed early')));
+        incoming.once('end', () =>
+          resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks).toString('latin1') }),
+        );
+      },
+    );
+    outgoing.once('error', reject);
+    outgoing.end(call.body);
+  });
+}

@@ -1,0 +1,225 @@
+import { rmSync } from 'node:fs';
+import { formatAddress, LameduckError } from '@lameduck/core';
+import type { Edge, EdgeMode, EdgeProgress, EdgeStatus, Proof } from '../../ports/edge.ts';
+import { type Change, type ChangeQueue, createChangeQueue } from './change-queue.ts';
+import { changeGate, ungatedEnded } from './gate-change.ts';
+import { withOut } from './gate-state.ts';
+import { inFlight } from './in-flight.ts';
+import { stopManaged } from './managed.ts';
+import { defaultApplyTimeoutMs, openEdge } from './open-edge.ts';
+import { lookAtMaster, type Opened, requireMaster } from './opened.ts';
+import type { NginxEdgeOptions } from './options.ts';
+import { lingeringWorkers, quiesced, type Reload, refuseUpgrade, reload } from './reload-change.ts';
+import { placeSocket, type SocketPlace } from './socket-path.ts';
+import { watchStaleSocket } from './stale-socket.ts';
+
+/** An edge that is nginx: ours or the user's, with the Lua gate or by reload. Does nothing before `open`. */
+export function createNginxEdge(options: NginxEdgeOptions): Edge {
+  return new NginxEdge(options);
+}
+
+class NginxEdge implements Edge {
+  readonly #options: NginxEdgeOptions;
+  readonly #queue: ChangeQueue;
+  #opened: Opened | undefined;
+  #socket: SocketPlace | undefined;
+  #stopWatching: () => void = () => undefined;
+  #isChanging = false;
+
+  constructor(options: NginxEdgeOptions) {
+    this.#options = options;
+    this.#queue = createChangeQueue(options.name, async (batch) => await this.#apply(batch));
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  get mode(): EdgeMode {
+    return this.#opened?.plan.mode ?? (this.#options.mode === 'reload' ? 'reload' : 'gate');
+  }
+
+  get url(): string | undefined {
+    if (this.#options.kind === 'attached' || this.#options.listen.kind === 'unix') return undefined;
+    const { listen } = this.#options;
+    const anyHost: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+    return `http://${formatAddress({ ...listen, host: anyHost[listen.host] ?? listen.host })}`;
+  }
+
+  async open(out: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.#queue.exclusive(async () => {
+      for (const node of out) this.#requireNode(node);
+      this.#socket ??= placeSocket(this.#options.directory, this.#options.kind === 'attached');
+      this.#opened = await openEdge(this.#options, out, this.#socket.path, signal);
+      this.#stopWatching();
+      this.#stopWatching = watchStaleSocket(this.#socket.path, this.#opened.pidFile);
+    });
+  }
+
+  async remove(
+    node: string,
+    onProgress: (progress: EdgeProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Proof> {
+    this.#requireNode(node);
+    return await this.#queue.change({ node, isOut: true, onProgress, signal });
+  }
+
+  async restore(
+    node: string,
+    onProgress: (progress: EdgeProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Proof> {
+    this.#requireNode(node);
+    return await this.#queue.change({ node, isOut: false, onProgress, signal });
+  }
+
+  async inFlight(node: string, signal: AbortSignal): Promise<number> {
+    this.#requireNode(node);
+    return await inFlight(this.#requireOpened(), node, signal);
+  }
+
+  async status(signal: AbortSignal): Promise<EdgeStatus> {
+    const listen = this.#options.kind === 'managed' ? { listen: formatAddress(this.#options.listen) } : {};
+    const base = { name: this.name, mode: this.mode, ...listen };
+    const opened = this.#opened;
+    if (opened === undefined) return { ...base, state: 'starting', server: '', out: [] };
+    const known = { ...base, server: opened.build.server, out: [...opened.spec.state.out.keys()] };
+    const master = lookAtMaster(opened);
+    if (master === undefined)
+      return { ...known, state: 'stopped', reason: `no nginx master of ${opened.pidFile}` };
+    const running = { ...known, pid: master.pid };
+    if (this.#isChanging && this.mode === 'reload') return { ...running, state: 'reloading' };
+    const marker = await opened.client.marker(signal);
+    if (marker === undefined) {
+      return { ...running, state: 'failed', reason: 'the control socket of nginx does not answer' };
+    }
+    return { ...running, state: 'ready' };
+  }
+
+  async close(signal: AbortSignal): Promise<void> {
+    await this.#queue.exclusive(async () => {
+      this.#stopWatching();
+      const opened = this.#opened;
+      this.#opened = undefined;
+      if (this.#options.kind === 'attached' || opened === undefined) return;
+      const master = lookAtMaster(opened);
+      if (master !== undefined) await stopManaged(master, signal);
+      if (this.#socket === undefined) return;
+      rmSync(this.#socket.path, { force: true });
+      if (this.#socket.folder !== undefined) rmSync(this.#socket.folder, { recursive: true, force: true });
+      this.#socket = undefined;
+    });
+  }
+
+  async #apply(batch: readonly Change[]): Promise<void> {
+    const opened = this.#requireOpened();
+    this.#isChanging = true;
+    try {
+      requireMaster(opened);
+      refuseUpgrade(opened);
+      if (opened.plan.mode === 'gate') await this.#applyGate(opened, batch);
+      else await this.#applyReload(opened, batch);
+    } finally {
+      this.#isChanging = false;
+    }
+  }
+
+  async #applyGate(opened: Opened, batch: readonly Change[]): Promise<void> {
+    const former = [...opened.spec.state.out.keys()];
+    const generation = await changeGate(opened, outAfter(former, batch), AbortSignal.timeout(10_000));
+    reportTo(batch)({ state: 'applied' });
+    const { removals, signal } = this.#settleRestores(batch, generation);
+    if (removals.length === 0) return;
+    try {
+      await ungatedEnded(opened, reportTo(removals), signal);
+    } catch (thrown) {
+      const kept = outAfter(outAfter(former, batch), takenBack(former, removals));
+      await changeGate(opened, kept, AbortSignal.timeout(10_000));
+      throw thrown;
+    }
+    reportTo(removals)({ state: 'quiesced' });
+    for (const change of removals) change.resolve(this.#proof(change, generation));
+  }
+
+  async #applyReload(opened: Opened, batch: readonly Change[]): Promise<void> {
+    const former = [...opened.spec.state.out.keys()];
+    const applied = await this.#load(opened, outAfter(former, batch), reportTo(batch));
+    const generation = opened.spec.generation;
+    const { removals, signal } = this.#settleRestores(batch, generation);
+    if (removals.length === 0) return;
+    const nodes = removals.map(({ node }) => node);
+    try {
+      await quiesced(opened, applied, nodes, reportTo(removals), signal);
+    } catch (thrown) {
+      await this.#load(
+        opened,
+        outAfter(outAfter(former, batch), takenBack(former, removals)),
+        () => undefined,
+      );
+      throw thrown;
+    }
+    for (const change of removals) change.resolve(this.#proof(change, generation));
+  }
+
+  /** Loads a configuration with these nodes out; without a reload where it has been loaded already. */
+  async #load(
+    opened: Opened,
+    out: readonly string[],
+    report: (progress: EdgeProgress) => void,
+  ): Promise<Reload> {
+    const state = withOut(opened.spec.state, out);
+    const marker = await opened.client.marker(AbortSignal.timeout(2_000));
+    if (state === opened.spec.state && marker?.generation === opened.spec.generation) {
+      report({ state: 'applied' });
+      return { old: lingeringWorkers(opened), state: { phase: 'applied' } };
+    }
+    const spec = { ...opened.spec, state, generation: opened.spec.generation + 1 };
+    return await reload(opened, spec, this.#options.applyTimeoutMs ?? defaultApplyTimeoutMs, report);
+  }
+
+  #settleRestores(batch: readonly Change[], generation: number): { removals: Change[]; signal: AbortSignal } {
+    const removals = batch.filter(({ isOut }) => isOut);
+    for (const change of batch) if (!change.isOut) change.resolve(this.#proof(change, generation));
+    const deadline = AbortSignal.timeout(this.#options.quiesceTimeoutMs);
+    return { removals, signal: AbortSignal.any([deadline, ...removals.map(({ signal }) => signal)]) };
+  }
+
+  #proof({ askedAt }: Change, generation: number): Proof {
+    return { edge: this.name, mode: this.mode, ms: performance.now() - askedAt, generation };
+  }
+
+  #requireOpened(): Opened {
+    if (this.#opened !== undefined) return this.#opened;
+    const message = `Cannot use edge "${this.name}": it must be open: current value is not opened`;
+    throw new LameduckError('notRunning', message, { edge: this.name });
+  }
+
+  #requireNode(node: string): void {
+    if (this.#options.nodes.some(({ name }) => name === node)) return;
+    const names = this.#options.nodes.map(({ name }) => name).join(' ');
+    const message = `Cannot use node "${node}": edge "${this.name}" must have it: current value is ${names}`;
+    throw new LameduckError('noSuchNode', message, { node, edge: this.name });
+  }
+}
+
+function outAfter(out: readonly string[], batch: readonly { node: string; isOut: boolean }[]): string[] {
+  const after = new Set(out);
+  for (const { node, isOut } of batch) {
+    if (isOut) after.add(node);
+    else after.delete(node);
+  }
+  return [...after];
+}
+
+/** What undoes removals: only nodes that were not out before come back. */
+function takenBack(former: readonly string[], removals: readonly Change[]): { node: string; isOut: false }[] {
+  const taken = removals.filter(({ node }) => !former.includes(node));
+  return taken.map(({ node }) => ({ node, isOut: false }));
+}
+
+function reportTo(batch: readonly Change[]): (progress: EdgeProgress) => void {
+  return (progress) => {
+    for (const { onProgress } of batch) onProgress(progress);
+  };
+}

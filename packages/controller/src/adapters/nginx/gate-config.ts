@@ -1,0 +1,95 @@
+import { controlLua, pickLua } from './gate-lua.ts';
+import { formatGateState } from './gate-state.ts';
+import type { IncludeSpec } from './render-include.ts';
+import type { ResolvedNode } from './resolve-nodes.ts';
+import { luaString, parseHashKey, safeAddress, safeName, safeWeight } from './text-safety.ts';
+
+// A change of the size would give the dict new memory, and old workers would keep the old one: never derive it from
+// the number of nodes. 4 MB hold about 30,000 counters.
+const dictSize = '4m';
+
+/** The name of the service's shared dict. */
+function dictName(service: string): string {
+  return `lameduck_${safeName(service)}`;
+}
+
+/** What stands at http level: the dict and the hooks that follow a request to its end. */
+export function renderGateHooks(spec: IncludeSpec): string[] {
+  const dict = `lua_shared_dict ${dictName(spec.service)} ${dictSize};`;
+  if (!spec.isCounting) return [dict];
+  const hook = (call: string): string =>
+    `local gate = package.loaded[${moduleName(spec)}] if gate then gate.${call}() end`;
+  return [
+    dict,
+    `header_filter_by_lua_block { ${hook('attribute')} }`,
+    `log_by_lua_block { ${hook('finish')} }`,
+  ];
+}
+
+/** The `balancer_by_lua_block` of the upstream. The module is made once in each worker, by its first request. */
+export function renderBalancer(spec: IncludeSpec): string[] {
+  const name = moduleName(spec);
+  return [
+    'balancer_by_lua_block {',
+    `local gate = package.loaded[${name}]`,
+    'if not gate then',
+    'gate = (function()',
+    renderConfig(spec),
+    pickLua.trim(),
+    'end)()',
+    `package.loaded[${name}] = gate`,
+    'end',
+    'gate.balance()',
+    '}',
+  ];
+}
+
+/** The body of the control location. */
+export function renderControl(spec: IncludeSpec): string[] {
+  return ['content_by_lua_block {', renderConfig(spec), controlLua.trim(), '}'];
+}
+
+/** The Lua that holds a request until a node is in rotation. */
+export function renderHold(service: string): string {
+  return `local gate = package.loaded[${luaString(`lameduck.${safeName(service)}`)}] if gate then return gate.hold() end return ngx.exit(502)`;
+}
+
+function moduleName(spec: IncludeSpec): string {
+  return luaString(`lameduck.${safeName(spec.service)}`);
+}
+
+function renderConfig(spec: IncludeSpec): string {
+  // Round robin is what nginx does by itself below ngx_lua 0.10.23's balancer; any other way is picked in Lua always.
+  const isNative = spec.balance.type === 'round_robin';
+  const key = spec.balance.type === 'hash' ? parseHashKey(spec.balance.key) : [];
+  return [
+    'local config = {',
+    `dict = ${luaString(dictName(spec.service))}, token = ${luaString(spec.token)},`,
+    // On a line of its own: the one line of the file that differs between two states of the gate.
+    `seed = ${luaString(formatGateState(spec.state))},`,
+    `balance = ${luaString(balanceInLua(spec))}, native = ${isNative}, hold_seconds = ${Math.max(0, spec.holdMs) / 1000},`,
+    `key = { ${key.map((part) => ('text' in part ? `{ text = ${luaString(part.text)} }` : `{ variable = ${luaString(part.variable)} }`)).join(', ')} },`,
+    `peers = {\n${spec.nodes.map(renderPeer).join(',\n')} } }`,
+  ].join('\n');
+}
+
+// Without the log hook nobody counts the load of a node down, so that least_conn could not work.
+function balanceInLua(spec: IncludeSpec): string {
+  return spec.balance.type === 'least_conn' && !spec.isCounting ? 'round_robin' : spec.balance.type;
+}
+
+function renderPeer({ name, weight, address }: ResolvedNode): string {
+  const target = address.kind === 'unix' ? `unix:${address.path}` : bracketed(address.host);
+  const port = address.kind === 'unix' ? '' : ` port = ${Number(address.port)},`;
+  // "[" is no harmless character for luaString: an IPv6 host is checked, then bracketed.
+  const host = target.startsWith('[') ? `"[" .. ${luaString(target.slice(1, -1))} .. "]"` : luaString(target);
+  const full = safeAddress(address);
+  const text = full.startsWith('[')
+    ? `"[" .. ${luaString(full.slice(1, full.indexOf(']')))} .. "]" .. ${luaString(full.slice(full.indexOf(']') + 1))}`
+    : luaString(full);
+  return `{ name = ${luaString(safeName(name))}, host = ${host},${port} address = ${text}, weight = ${safeWeight(weight)} }`;
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

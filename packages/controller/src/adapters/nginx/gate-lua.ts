@@ -1,0 +1,295 @@
+// The gate's Lua code, pasted into the generated include as it stands: a text module, so that it is in `dist` without
+// a copy step, and inline in the configuration, so that no worker needs the right to read a file of ours. Nothing is
+// ever spliced into it: what differs from edge to edge comes in the table `config`, rendered by gate-config.ts.
+// Style: Lua 5.1 of LuaJIT, run by ngx_lua 0.10.16 or later (https://github.com/openresty/lua-nginx-module).
+
+/**
+ * Picks peers. Body of `balancer_by_lua_block`, run once for each worker; gives the module with `balance` (balancer
+ * phase), `attribute` (header filter), `finish` (log phase) and `hold` (access phase).
+ *
+ * The shared dict holds `state` = `EPOCH NODE@EPOCH …` (the nodes that are out, each with the epoch that took it
+ * out) and counters: `k:PID:NODE` requests known to be under way to a node, `u:PID:EPOCH` requests that nginx's own
+ * balancing placed, whose node this phase cannot see. A count is raised first and the state compared after: whoever
+ * writes the state and then reads the counters sees every request that may have missed the write.
+ * `requests` is keyed by the request's address, not by ngx.ctx, which an internal redirect (error_page) empties.
+ */
+export const pickLua = `
+local balancer = require "ngx.balancer"
+local get_request = require("resty.core.base").get_request
+local ffi_cast = require("ffi").cast
+local dict = ngx.shared[config.dict]
+local pid = ngx.worker.pid()
+local BUSY = -3
+local FAIL_SECONDS = 1
+local requests, tried, held = {}, {}, {}
+local known_keys, nodes_by_key, nodes_by_address = {}, {}, {}
+local state, epoch, out, rest, unknown_key, is_native
+local load_by_name, failed_until, current_weight = {}, {}, {}
+
+local function prepare(key)
+  if not dict:safe_add(key, 0) and not dict:get(key) then dict:incr("lossy", 1) end
+end
+
+-- A light userdata is a table key by itself; a pointer of LuaJIT's FFI is not.
+local request_id = get_request
+if type(get_request()) ~= "userdata" then
+  request_id = function() return tonumber(ffi_cast("uintptr_t", get_request())) end
+end
+
+local function refresh(text)
+  if text == nil then
+    dict:safe_add("state", config.seed)
+    text = dict:get("state") or config.seed
+  end
+  local at_epoch, list = text:match("^(%d+)(.*)$")
+  state, epoch, out, rest = text, at_epoch, {}, {}
+  for name in list:gmatch(" ([a-z0-9-]+)@%d+") do out[name] = true end
+  local is_gated = false
+  for _, peer in ipairs(config.peers) do
+    if out[peer.name] then is_gated = true else rest[#rest + 1] = peer end
+  end
+  is_native = config.native and not is_gated
+  unknown_key = "u:" .. pid .. ":" .. epoch
+  if is_native then prepare(unknown_key) end
+end
+
+local function start()
+  dict:safe_add("lossy", 0)
+  -- A former process with our pid is gone, and its requests with it.
+  for _, key in ipairs(dict:get_keys(0)) do
+    if key:match("^[ku]:(%d+):") == tostring(pid) then dict:delete(key) end
+  end
+  dict:safe_set("w:" .. pid, 1)
+  for _, peer in ipairs(config.peers) do
+    local key = "k:" .. pid .. ":" .. peer.name
+    known_keys[peer.name], nodes_by_key[key], nodes_by_address[peer.address] = key, peer.name, peer.name
+    load_by_name[peer.name], current_weight[peer.name] = 0, 0
+    prepare(key)
+  end
+  refresh(dict:get("state"))
+end
+
+local function release(key)
+  local left = dict:incr(key, -1)
+  local node = nodes_by_key[key]
+  if node then
+    load_by_name[node] = load_by_name[node] - 1
+  elseif left == 0 and key ~= unknown_key then
+    dict:delete(key)
+  end
+end
+
+local function take(key)
+  dict:incr(key, 1)
+  local node = nodes_by_key[key]
+  if node then load_by_name[node] = load_by_name[node] + 1 end
+end
+
+-- nginx's smooth weighted round robin (ngx_http_upstream_round_robin.c), for one worker
+local function round_robin(peers)
+  local total, best = 0, nil
+  for _, peer in ipairs(peers) do
+    local weight = current_weight[peer.name] + peer.weight
+    current_weight[peer.name] = weight
+    total = total + peer.weight
+    if not best or weight > current_weight[best.name] then best = peer end
+  end
+  current_weight[best.name] = current_weight[best.name] - total
+  return best
+end
+
+local function least_conn(peers)
+  local least, ties = nil, {}
+  for _, peer in ipairs(peers) do
+    local load = load_by_name[peer.name] / peer.weight
+    if not least or load < least then least, ties = load, {} end
+    if load == least then ties[#ties + 1] = peer end
+  end
+  return round_robin(ties)
+end
+
+local function hash_key()
+  if config.balance == "ip_hash" then
+    local address = ngx.var.remote_addr or ""
+    return address:match("^(%d+%.%d+%.%d+)%.%d+$") or address
+  end
+  local parts = {}
+  for index, part in ipairs(config.key) do
+    parts[index] = part.text or ngx.var[part.variable] or ""
+  end
+  return table.concat(parts)
+end
+
+-- Weighted rendezvous hashing: a node that leaves moves its own keys and no others.
+local function hash(peers)
+  local key, best, best_score = hash_key(), nil, nil
+  for _, peer in ipairs(peers) do
+    local point = (ngx.crc32_long(key .. "|" .. peer.name) + 0.5) / 4294967296
+    local score = -peer.weight / math.log(point)
+    if not best or score > best_score then best, best_score = peer, score end
+  end
+  return best
+end
+
+local pick_by_balance = { round_robin = round_robin, least_conn = least_conn, ip_hash = hash, hash = hash }
+local pick = pick_by_balance[config.balance]
+
+local function candidates(id)
+  local seen, now, sound, untried = tried[id], ngx.now(), {}, {}
+  for _, peer in ipairs(rest) do
+    if not (seen and seen[peer.name]) then
+      untried[#untried + 1] = peer
+      if (failed_until[peer.name] or 0) <= now then sound[#sound + 1] = peer end
+    end
+  end
+  return #sound > 0 and sound or untried
+end
+
+local function note_retry(id, key)
+  requests[id] = nil
+  release(key)
+  local node = nodes_by_key[key]
+  if not node or not balancer.get_last_failure() then return end
+  failed_until[node] = ngx.now() + FAIL_SECONDS
+  tried[id] = tried[id] or {}
+  tried[id][node] = true
+end
+
+local function pick_ourselves(id)
+  local peers = rest
+  if tried[id] or next(failed_until) then peers = candidates(id) end
+  if #peers == 0 then
+    held[id] = #rest == 0 or nil
+    ngx.exit(BUSY)
+    return true
+  end
+  local peer = pick(peers)
+  local key = known_keys[peer.name]
+  take(key)
+  local now = dict:get("state")
+  if now ~= state then
+    release(key)
+    refresh(now)
+    return false
+  end
+  requests[id] = key
+  local is_set, problem = balancer.set_current_peer(peer.host, peer.port)
+  if not is_set then
+    ngx.log(ngx.ERR, "lameduck: peer ", peer.name, ": ", problem)
+    ngx.exit(BUSY)
+  end
+  return true
+end
+
+local function pick_natively(id)
+  local key = unknown_key
+  dict:incr(key, 1)
+  local now = dict:get("state")
+  if now ~= state then
+    release(key)
+    refresh(now)
+    return false
+  end
+  requests[id] = key
+  return true
+end
+
+start()
+
+local gate = {}
+
+function gate.balance()
+  local id = request_id()
+  local key = requests[id]
+  if key then note_retry(id, key) end
+  if not is_native then
+    local now = dict:get("state")
+    if now ~= state then refresh(now) end
+  end
+  repeat
+    local is_done
+    if is_native then is_done = pick_natively(id) else is_done = pick_ourselves(id) end
+  until is_done
+end
+
+-- The answer's header tells where nginx's own balancing had sent the request.
+function gate.attribute()
+  local id = request_id()
+  local key = requests[id]
+  if not key then return end
+  if ngx.is_subrequest then
+    requests[id] = nil
+    release(key)
+    return
+  end
+  if nodes_by_key[key] then return end
+  local address = ngx.var.upstream_addr
+  local node = address and (nodes_by_address[address] or nodes_by_address[address:match("[^, ]+$")])
+  if not node then return end
+  take(known_keys[node])
+  requests[id] = known_keys[node]
+  release(key)
+end
+
+function gate.finish()
+  local id = request_id()
+  local key = requests[id]
+  held[id] = nil
+  if not key then return end
+  requests[id], tried[id] = nil, nil
+  release(key)
+end
+
+-- Where no node is in rotation the balancer ends a request with 502 and error_page brings it here, body and all.
+function gate.hold()
+  local id = request_id()
+  if not held[id] then return ngx.exit(502) end
+  held[id] = nil
+  local deadline = ngx.now() + config.hold_seconds
+  while #rest == 0 do
+    if ngx.now() >= deadline then return ngx.exit(503) end
+    ngx.sleep(0.02)
+    local now = dict:get("state")
+    if now ~= state then refresh(now) end
+  end
+end
+
+return gate
+`;
+
+/**
+ * The control location (unix socket only): GET gives `state …` and one line for each counter, POST sets the state
+ * if its epoch is newer (409 otherwise), DELETE drops the counters of the worker pids in the body.
+ */
+export const controlLua = `
+local dict = ngx.shared[config.dict]
+if ngx.var.http_x_lameduck_token ~= config.token then return ngx.exit(403) end
+dict:safe_add("state", config.seed)
+local method = ngx.req.get_method()
+if method == "POST" or method == "DELETE" then
+  ngx.req.read_body()
+  local body = ngx.req.get_body_data() or ""
+  if method == "DELETE" then
+    local dead = {}
+    for pid in body:gmatch("%d+") do dead[pid] = true end
+    for _, key in ipairs(dict:get_keys(0)) do
+      if dead[key:match("^[kuw]:(%d+)") or ""] then dict:delete(key) end
+    end
+  else
+    if not body:match("^%d+[ a-z0-9@-]*$") then return ngx.exit(400) end
+    local epoch = tonumber(dict:get("state"):match("^%d+"))
+    if tonumber(body:match("^%d+")) <= epoch then return ngx.exit(409) end
+    local is_set, problem = dict:safe_set("state", body)
+    if not is_set then
+      ngx.status = 507
+      ngx.print(problem)
+      return
+    end
+  end
+end
+local lines = { "state " .. dict:get("state") }
+for _, key in ipairs(dict:get_keys(0)) do
+  if key ~= "state" then lines[#lines + 1] = key .. " " .. tostring(dict:get(key) or 0) end
+end
+ngx.print(table.concat(lines, "\\n"), "\\n")
+`;

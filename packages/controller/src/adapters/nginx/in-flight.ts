@@ -1,0 +1,70 @@
+import { isLiving, readArguments, readProcess } from '../../processes/identity.ts';
+import type { GateReading } from './control-client.ts';
+import { lookAtMaster, type Opened } from './opened.ts';
+import { countSockets } from './sockets.ts';
+
+/** What the gate's counters say of one node. */
+export interface CountedInFlight {
+  /** Upper bound of the requests under way; `Infinity` where the counters cannot tell. */
+  readonly count: number;
+  /** Workers that left counters behind and are gone, with their requests. */
+  readonly gone: readonly number[];
+}
+
+/**
+ * Requests known to be under way to the node, and those that nginx placed by itself before the node was gated: any
+ * of them may be on it. Workers that are gone took theirs with them.
+ */
+export function countByGate(
+  reading: GateReading,
+  node: string,
+  isWorker: (pid: number) => boolean,
+): CountedInFlight {
+  const gatedAt = reading.state.out.get(node) ?? Number.POSITIVE_INFINITY;
+  const gone = new Set<number>();
+  let count = 0;
+  for (const [key, value] of reading.counters) {
+    const found = /^([kuw]):(\d+)(?::(.+))?$/.exec(key);
+    if (found === null) continue;
+    const [, kind, pid, what] = found;
+    if (!isWorker(Number(pid))) gone.add(Number(pid));
+    else if (kind === 'k' ? what === node : kind === 'u' && Number(what) < gatedAt)
+      count += Math.max(0, value);
+  }
+  const isLossy = (reading.counters.get('lossy') ?? 0) > 0;
+  return { count: isLossy ? Number.POSITIVE_INFINITY : count, gone: [...gone] };
+}
+
+/** The smaller of two upper bounds: what the gate counted, and the connections that nginx has to the node. */
+export async function inFlight(opened: Opened, name: string, signal: AbortSignal): Promise<number> {
+  const node = opened.spec.nodes.find((one) => one.name === name);
+  if (node === undefined) return 0;
+  const master = lookAtMaster(opened);
+  const isCounting = opened.plan.mode === 'gate' && opened.plan.isCounting && master !== undefined;
+  const counted = isCounting ? await readCounters(opened, name, signal) : Number.POSITIVE_INFINITY;
+  if (counted === 0) return 0;
+  const sockets = countSockets(nginxPids(opened), node.address) ?? Number.POSITIVE_INFINITY;
+  const least = Math.min(counted, sockets);
+  if (Number.isFinite(least)) return least;
+  // A unix socket without counters shows nothing: only an nginx that is gone has surely nothing under way.
+  return nginxPids(opened).length === 0 ? 0 : 1;
+}
+
+async function readCounters(opened: Opened, name: string, signal: AbortSignal): Promise<number> {
+  const reading = await opened.client.readGate(signal);
+  const { count, gone } = countByGate(reading, name, isNginx);
+  if (gone.length > 0) await opened.client.forget(gone, signal).catch(() => undefined);
+  return count;
+}
+
+function isNginx(pid: number): boolean {
+  const found = readProcess(pid);
+  return found !== undefined && isLiving(found) && (readArguments(pid)[0] ?? '').startsWith('nginx: ');
+}
+
+// Workers whose master is gone live on as orphans: remembered ones count too.
+function nginxPids(opened: Opened): number[] {
+  const remembered = [...opened.workers, ...opened.ungated].map(({ pid }) => pid);
+
+  return [...new Set(remembered)].filter(isNginx);
+}

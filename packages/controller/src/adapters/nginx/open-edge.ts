@@ -1,0 +1,181 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { LameduckError } from '@lameduck/core';
+import { signalProcess } from '../../processes/kill.ts';
+import { poll } from '../../processes/wait.ts';
+import { readIfThere } from './atomic-file.ts';
+import { inspectDump } from './attached.ts';
+import { type NginxBuild, readBuild } from './build.ts';
+import { createControlClient } from './control-client.ts';
+import { changeGate } from './gate-change.ts';
+import { withOut } from './gate-state.ts';
+import { type Installed, install, rejected } from './install.ts';
+import { prepareFolder, startManaged, stopManaged } from './managed.ts';
+import { isShuttingDown, listWorkers } from './master.ts';
+import { lookAtMaster, notRunning, type Opened } from './opened.ts';
+import type { NginxEdgeOptions } from './options.ts';
+import { fileTexts, listPlans, type Plan, planFiles, planInclude } from './plan.ts';
+import { loadWritten, refuseUpgrade } from './reload-change.ts';
+import { type IncludeHeader, type IncludeSpec, parseIncludeHeader } from './render-include.ts';
+import { type ResolvedNode, resolveNodes } from './resolve-nodes.ts';
+import { type NginxCommand, runNginx } from './run-nginx.ts';
+
+/** How long a new configuration may take to answer, if the options do not say. */
+export const defaultApplyTimeoutMs = 10_000;
+
+interface Ground {
+  readonly options: NginxEdgeOptions;
+  readonly build: NginxBuild;
+  readonly command: NginxCommand;
+  readonly nodes: readonly ResolvedNode[];
+  readonly previous: IncludeHeader | undefined;
+  readonly out: readonly string[];
+  readonly socket: string;
+}
+
+interface Attempt {
+  readonly opened: Opened;
+  readonly installed: Installed;
+  /** Whether an nginx that answers with this generation has this very configuration. */
+  readonly isSame: boolean;
+}
+
+/**
+ * Brings the edge up: the first plan that `nginx -t` takes is written, then nginx is started, reloaded, or adopted
+ * as it runs. On failure the files are as before and nothing runs that did not.
+ */
+export async function openEdge(
+  options: NginxEdgeOptions,
+  out: readonly string[],
+  socket: string,
+  signal: AbortSignal,
+): Promise<Opened> {
+  const ground = await prepare(options, out, socket);
+  const { opened, installed, isSame } = await writeFirstPlan(ground);
+  const wasRunning = lookAtMaster(opened) !== undefined;
+  try {
+    await bringUp(ground, opened, isSame, signal);
+    if (opened.plan.mode === 'gate') await changeGate(opened, out, signal);
+    return opened;
+  } catch (thrown) {
+    const started = wasRunning || options.kind === 'attached' ? undefined : lookAtMaster(opened);
+    if (started !== undefined) await stopManaged(started, AbortSignal.abort());
+    // An attached nginx that does not run may need our file to start at all: tested, it stays.
+    const isWaiting = thrown instanceof LameduckError && thrown.code === 'notRunning';
+    if (!isWaiting) await installed.undo();
+    // A HUP that did not answer in time may still come to read the files: let it read those of before.
+    if (wasRunning && !isWaiting && opened.master !== undefined) signalProcess(opened.master, 'SIGHUP');
+    throw thrown;
+  }
+}
+
+async function prepare(options: NginxEdgeOptions, out: readonly string[], socket: string): Promise<Ground> {
+  if (options.kind === 'managed') prepareFolder(options.directory);
+  const binary = options.nginx ?? options.environment.LAMEDUCK_NGINX ?? findBinary(options.environment.PATH);
+  const bare: NginxCommand = { binary, arguments: [], environment: options.environment };
+  const build = await readBuild(bare);
+  const { directory } = options;
+  const own = ['-p', directory, '-c', join(directory, 'nginx.conf'), '-e', join(directory, 'error.log')];
+  const include = options.kind === 'managed' ? join(directory, 'service.conf') : options.include;
+  const former = await readIfThere(include);
+  return {
+    options,
+    build,
+    command: { ...bare, arguments: options.kind === 'managed' ? own : ['-c', options.conf] },
+    nodes: await resolveNodes(options.nodes),
+    previous: parseIncludeHeader(former?.toString('utf8') ?? ''),
+    out,
+    socket,
+  };
+}
+
+// /usr/sbin is where Debian has nginx, and it is not on every user's path.
+function findBinary(path: string | undefined): string {
+  const folders = [
+    ...(path ?? '').split(':'),
+    '/usr/sbin',
+    '/usr/local/sbin',
+    '/usr/local/openresty/nginx/sbin',
+  ];
+  const found = folders.filter((folder) => folder !== '').map((folder) => join(folder, 'nginx'));
+  return found.find((file) => existsSync(file)) ?? 'nginx';
+}
+
+async function writeFirstPlan(ground: Ground): Promise<Attempt> {
+  const plans = listPlans(ground.options, ground.build);
+  let refusal: unknown;
+  for (const plan of plans) {
+    try {
+      const attempt = await writePlan(ground, plan);
+      if (attempt !== undefined) return attempt;
+    } catch (thrown) {
+      if (!(thrown instanceof LameduckError) || thrown.code !== 'edgeRejected') throw thrown;
+      ground.options.logger.debug(
+        { edge: ground.options.name, plan, reason: thrown.details },
+        'plan refused by nginx',
+      );
+      refusal ??= thrown;
+    }
+  }
+  throw refusal ?? rejected(ground.options.name, 'no way to run it');
+}
+
+async function writePlan(ground: Ground, plan: Plan): Promise<Attempt> {
+  const { options, build, command, previous } = ground;
+  const files = planFiles(options, plan, build);
+  const blank = planInclude(options, plan, ground.nodes, ground.socket, files);
+  const state = withOut(previous?.state ?? blank.state, ground.out);
+  const isSame =
+    previous?.fingerprint === blank.fingerprint && (plan.mode === 'gate' || state === previous.state);
+  const spec: IncludeSpec = {
+    ...blank,
+    state,
+    token: previous?.token ?? randomBytes(16).toString('hex'),
+    generation: (previous?.generation ?? 0) + (isSame ? 0 : 1),
+  };
+  const test = options.kind === 'managed' ? '-t' : '-T';
+  const installed = await install(options.name, fileTexts(files, spec), () => runNginx(command, [test]));
+  try {
+    const facts = findFacts(ground, installed);
+    const client = createControlClient(options.name, ground.socket, () => spec.token);
+    const base = { edge: options.name, plan, build, command, files, client, spec, ...facts };
+    return { installed, isSame, opened: { ...base, master: undefined, workers: [], ungated: [] } };
+  } catch (thrown) {
+    await installed.undo();
+    throw thrown;
+  }
+}
+
+function findFacts({ options, build }: Ground, { run }: Installed): Pick<Opened, 'pidFile' | 'errorLog'> {
+  if (options.kind === 'attached') {
+    return inspectDump(options.name, run.stdout, build, options.conf, options.include);
+  }
+  return { pidFile: join(options.directory, 'nginx.pid'), errorLog: join(options.directory, 'error.log') };
+}
+
+async function bringUp(ground: Ground, opened: Opened, isSame: boolean, signal: AbortSignal): Promise<void> {
+  const { options } = ground;
+  const timeoutMs = options.applyTimeoutMs ?? defaultApplyTimeoutMs;
+  const master = lookAtMaster(opened);
+  if (master === undefined) {
+    if (options.kind === 'attached') throw notRunning(options.name, opened.pidFile);
+    const within = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    await startManaged(options.name, opened.command, opened.pidFile, ground.socket, options.listen, within);
+    const isAnswering = async (): Promise<true | undefined> =>
+      (await opened.client.marker(within))?.generation === opened.spec.generation || undefined;
+    await poll(isAnswering, within, `start edge "${options.name}"`);
+    lookAtMaster(opened);
+    return;
+  }
+  const marker = isSame ? await opened.client.marker(signal) : undefined;
+  if (marker?.generation === opened.spec.generation) {
+    opened.ungated = listWorkers(master).filter(isShuttingDown);
+    return;
+  }
+  refuseUpgrade(opened);
+  const { state, old } = await loadWritten(opened, timeoutMs, () => undefined);
+  if (state.phase === 'rejected') throw rejected(options.name, state.reason);
+  lookAtMaster(opened);
+  opened.ungated = old;
+}

@@ -1,0 +1,38 @@
+import type { Address } from '@lameduck/core';
+import type { Logger } from 'pino';
+import type { EdgeNode } from '../../ports/edge.ts';
+
+/** How requests are spread over the nodes. `key` holds nginx variables and the characters `- _ . :` only. */
+export type NginxBalance =
+  | { readonly type: 'round_robin' | 'least_conn' | 'ip_hash' }
+  | { readonly type: 'hash'; readonly key: string };
+
+/** Whose nginx it is. */
+export type NginxKind =
+  /** Ours: the whole configuration is written into `directory` and runs from there. */
+  | { readonly kind: 'managed'; readonly listen: Address }
+  /** The user's: we own the one file `include`, which `conf` includes in its http block. Both absolute. */
+  | { readonly kind: 'attached'; readonly conf: string; readonly include: string };
+
+/** What `createNginxEdge` needs. Names are validated by the configuration; the renderer checks them again. */
+export type NginxEdgeOptions = NginxKind & {
+  readonly name: string;
+  /** Name of the upstream: the user's own server says `proxy_pass http://SERVICE;`. */
+  readonly service: string;
+  /** `auto` takes the gate where the Lua module really loads. */
+  readonly mode: 'auto' | 'gate' | 'reload';
+  /** Path or name of the nginx binary; else `LAMEDUCK_NGINX`, else `nginx` on the path. */
+  readonly nginx?: string | undefined;
+  /** Absolute folder of this edge's own files. */
+  readonly directory: string;
+  readonly nodes: readonly EdgeNode[];
+  readonly balance: NginxBalance;
+  /** How long old nginx workers may take to end after a reload before `remove` gives up. */
+  readonly quiesceTimeoutMs: number;
+  /** How long a new configuration may take to answer after a HUP or a start. Default 10 s. */
+  readonly applyTimeoutMs?: number;
+  /** Managed gate only: how long a request waits where no node is in rotation; 0 answers 502 at once. Default 30 s. */
+  readonly holdMs?: number;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly logger: Logger;
+};

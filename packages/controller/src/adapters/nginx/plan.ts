@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { LameduckError } from '@lameduck/core';
+import type { EdgeMode } from '../../ports/edge.ts';
+import { luaModuleFiles, type NginxBuild } from './build.ts';
+import type { GateState } from './gate-state.ts';
+import { maxOpenFiles, workerUser } from './managed.ts';
+import type { NginxEdgeOptions } from './options.ts';
+import { type IncludeSpec, renderInclude } from './render-include.ts';
+import { renderMain } from './render-main.ts';
+import type { ResolvedNode } from './resolve-nodes.ts';
+
+/** One way to run the edge; which one works is found out by `nginx -t`. */
+export interface Plan {
+  readonly mode: EdgeMode;
+  readonly isCounting: boolean;
+}
+
+const defaultHoldMs = 30_000;
+
+/** The ways to try, best first. Throws `binaryMissing` where the gate is demanded and a managed nginx has no Lua. */
+export function listPlans(options: NginxEdgeOptions, build: NginxBuild): readonly Plan[] {
+  const reload: Plan = { mode: 'reload', isCounting: false };
+  if (options.mode === 'reload') return [reload];
+  const counting: Plan = { mode: 'gate', isCounting: true };
+  const managedGate = luaModuleFiles(build, options.environment) === undefined ? [] : [counting];
+  // An attached nginx may have http-level hooks of its own, of which nginx allows one each.
+  const gates = options.kind === 'attached' ? [counting, { ...counting, isCounting: false }] : managedGate;
+  if (options.mode === 'auto') return [...gates, reload];
+  if (gates.length > 0) return gates;
+  const message = `Cannot gate edge "${options.name}": nginx must have the Lua module (Debian: apt-get install libnginx-mod-http-lua; or set LAMEDUCK_NGINX_MODULES): current value is ${build.server} without it`;
+  throw new LameduckError('binaryMissing', message, { edge: options.name });
+}
+
+/** The files of one edge. */
+export interface Files {
+  readonly include: string;
+  /** Managed only. */
+  readonly main: { readonly path: string; readonly text: string } | undefined;
+}
+
+/** The files of the edge under this plan. */
+export function planFiles(options: NginxEdgeOptions, plan: Plan, build: NginxBuild): Files {
+  if (options.kind === 'attached') return { include: options.include, main: undefined };
+  const text = renderMain({
+    service: options.service,
+    listen: options.listen,
+    mode: plan.mode,
+    build,
+    modules: luaModuleFiles(build, options.environment) ?? [],
+    luaPath: options.environment.LAMEDUCK_LUA_PATH,
+    user: workerUser(options.directory),
+    maxOpenFiles: maxOpenFiles(),
+    holdMs: options.holdMs ?? defaultHoldMs,
+  });
+  return {
+    include: join(options.directory, 'service.conf'),
+    main: { path: join(options.directory, 'nginx.conf'), text },
+  };
+}
+
+/** What the include file is to say; generation, token and state are set by the caller. */
+export function planInclude(
+  options: NginxEdgeOptions,
+  plan: Plan,
+  nodes: readonly ResolvedNode[],
+  socket: string,
+  files: Files,
+): IncludeSpec {
+  const empty: GateState = { epoch: 0, out: new Map() };
+  const blank: IncludeSpec = {
+    service: options.service,
+    mode: plan.mode,
+    isCounting: plan.isCounting,
+    nodes,
+    balance: options.balance,
+    holdMs: options.kind === 'managed' ? (options.holdMs ?? defaultHoldMs) : 0,
+    socket,
+    token: '0',
+    generation: 0,
+    fingerprint: '0',
+    state: empty,
+  };
+  const hash = createHash('sha256')
+    .update(renderInclude(blank))
+    .update(files.main?.text ?? '');
+  return { ...blank, fingerprint: hash.digest('hex').slice(0, 16) };
+}
+
+/** Every file with its text. */
+export function fileTexts(files: Files, spec: IncludeSpec): ReadonlyMap<string, string> {
+  const texts = new Map([[files.include, renderInclude(spec)]]);
+  if (files.main !== undefined) texts.set(files.main.path, files.main.text);
+  return texts;
+}

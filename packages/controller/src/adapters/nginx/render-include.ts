@@ -1,0 +1,115 @@
+import type { EdgeMode } from '../../ports/edge.ts';
+import { renderBalancer, renderControl, renderGateHooks } from './gate-config.ts';
+import { formatGateState, type GateState, parseGateState } from './gate-state.ts';
+import type { NginxBalance } from './options.ts';
+import type { ResolvedNode } from './resolve-nodes.ts';
+import { parseHashKey, quotedPath, safeAddress, safeHex, safeName, safeWeight } from './text-safety.ts';
+
+/** All that the include file depends on. */
+export interface IncludeSpec {
+  readonly service: string;
+  readonly mode: EdgeMode;
+  /** Whether the http-level hooks may stand there; without them only sockets tell what is in flight. */
+  readonly isCounting: boolean;
+  readonly nodes: readonly ResolvedNode[];
+  readonly balance: NginxBalance;
+  readonly holdMs: number;
+  /** The unix socket of the marker and of the gate's control location. */
+  readonly socket: string;
+  /** What a caller of the control location must know. */
+  readonly token: string;
+  readonly generation: number;
+  /** Of everything but generation, token and state: tells whether a running nginx has this configuration. */
+  readonly fingerprint: string;
+  readonly state: GateState;
+}
+
+/** What an include file tells of itself. */
+export interface IncludeHeader {
+  readonly generation: number;
+  readonly fingerprint: string;
+  readonly mode: EdgeMode;
+  readonly token: string;
+  readonly state: GateState;
+}
+
+const keepAliveConnections = 128;
+
+/** The include file: upstream, marker, gate. In gate mode it never says `down`: the seed of the gate does. */
+export function renderInclude(spec: IncludeSpec): string {
+  for (const name of [...spec.state.out.keys(), ...spec.nodes.map((node) => node.name)]) safeName(name);
+  const lines = [
+    `# Written by lameduck for service "${safeName(spec.service)}". Do not edit: each change replaces the whole file.`,
+    `# lameduck generation=${Number(spec.generation)} fingerprint=${safeHex(spec.fingerprint)} mode=${spec.mode} token=${safeHex(spec.token)}`,
+    `# lameduck state=${formatGateState(spec.state)}`,
+    ...(spec.mode === 'gate' ? renderGateHooks(spec) : []),
+    ...renderUpstream(spec),
+    ...renderControlServer(spec),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** Reads back what `renderInclude` wrote; `undefined` for any other text. */
+export function parseIncludeHeader(text: string): IncludeHeader | undefined {
+  const head =
+    /^# lameduck generation=(\d+) fingerprint=([0-9a-f]+) mode=(gate|reload) token=([0-9a-f]+)$/m.exec(text);
+  const state = parseGateState(/^# lameduck state=(.+)$/m.exec(text)?.[1] ?? '');
+  if (head === null || state === undefined) return undefined;
+  const [, generation, fingerprint = '', mode, token = ''] = head;
+  return { generation: Number(generation), fingerprint, mode: mode as EdgeMode, token, state };
+}
+
+function renderUpstream(spec: IncludeSpec): string[] {
+  const service = safeName(spec.service);
+  const zoneKilobytes = Math.max(256, spec.nodes.length * 4);
+  return [
+    `upstream ${service} {`,
+    `zone lameduck_${service}_peers ${zoneKilobytes}k;`,
+    ...(spec.mode === 'gate' ? renderBalancer(spec) : renderMethod(spec.balance)),
+    ...spec.nodes.map((node) => renderServer(node, spec.mode === 'reload' && spec.state.out.has(node.name))),
+    `keepalive ${keepAliveConnections};`,
+    'keepalive_requests 10000;',
+    // Below the idle time of Uvicorn and Node (5 s), so that nginx closes first and no request meets a closed socket.
+    'keepalive_timeout 4s;',
+    '}',
+  ];
+}
+
+function renderMethod(balance: NginxBalance): string[] {
+  switch (balance.type) {
+    case 'round_robin':
+      return [];
+    case 'hash':
+      return parseHashKey(balance.key).length > 0 ? [`hash ${balance.key} consistent;`] : [];
+    default:
+      return [`${balance.type};`];
+  }
+}
+
+// A mark must not outlive a restart: at 10 s, the default, two nodes restarted in turn gave "no live upstreams".
+function renderServer({ address, weight }: ResolvedNode, isDown: boolean): string {
+  return `server ${safeAddress(address)} weight=${safeWeight(weight)} max_fails=1 fail_timeout=1s${isDown ? ' down' : ''};`;
+}
+
+function renderControlServer(spec: IncludeSpec): string[] {
+  const gate = [
+    'location = /gate {',
+    'client_max_body_size 1m;',
+    'client_body_buffer_size 1m;',
+    ...(spec.mode === 'gate' ? renderControl(spec) : []),
+    '}',
+  ];
+  return [
+    'server {',
+    `listen ${quotedPath(`unix:${spec.socket}`)};`,
+    'access_log off;',
+    // A connection that stays open would hold a worker of the generation before.
+    'keepalive_timeout 0;',
+    'allow all;',
+    'auth_basic off;',
+    `location = /marker { return 200 "${spec.generation}:$pid"; }`,
+    ...(spec.mode === 'gate' ? gate : []),
+    'location / { return 404; }',
+    '}',
+  ];
+}

@@ -1,0 +1,96 @@
+import type { Address } from '@lameduck/core';
+import type { EdgeMode } from '../../ports/edge.ts';
+import { isAtLeast, type NginxBuild } from './build.ts';
+import { renderHold } from './gate-config.ts';
+import { quotedPath, safeAddress, safeName } from './text-safety.ts';
+
+/** All that the main file of a managed nginx depends on. Its own paths are relative to the prefix. */
+export interface MainSpec {
+  readonly service: string;
+  readonly listen: Address;
+  readonly mode: EdgeMode;
+  readonly build: NginxBuild;
+  readonly modules: readonly string[];
+  /** `LAMEDUCK_LUA_PATH`. */
+  readonly luaPath: string | undefined;
+  /** `name group` of the workers where the master is root. */
+  readonly user: { readonly name: string; readonly group: string } | undefined;
+  readonly maxOpenFiles: number;
+  readonly holdMs: number;
+}
+
+/** The main file of a managed nginx. */
+export function renderMain(spec: MainSpec): string {
+  const isGate = spec.mode === 'gate';
+  const lines = [
+    '# Written by lameduck. Do not edit: it is replaced as a whole.',
+    ...(isGate ? spec.modules.map((file) => `load_module ${quotedPath(file)};`) : []),
+    ...renderUser(spec.user),
+    'worker_processes auto;',
+    `worker_rlimit_nofile ${spec.maxOpenFiles};`,
+    'pid nginx.pid;',
+    'error_log error.log warn;',
+    `events { worker_connections ${Math.max(64, Math.min(4096, Math.floor(spec.maxOpenFiles / 2)))}; }`,
+    'http {',
+    ...(isGate && spec.luaPath !== undefined ? [`lua_package_path ${quotedPath(spec.luaPath)};`] : []),
+    ...['body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(renderTempPath),
+    'access_log off;',
+    'server_tokens off;',
+    "map $http_upgrade $lameduck_connection { default upgrade; '' ''; }",
+    "map $http_x_request_id $lameduck_request_id { default $http_x_request_id; '' $request_id; }",
+    'include service.conf;',
+    ...renderServer(spec),
+    '}',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function renderUser(user: MainSpec['user']): string[] {
+  if (user === undefined) return [];
+  const isPlain = [user.name, user.group].every((name) => /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name));
+  return isPlain ? [`user ${user.name} ${user.group};`] : [];
+}
+
+function renderTempPath(name: string): string {
+  return `${name === 'body' ? 'client_body' : name}_temp_path temp/${name};`;
+}
+
+function renderServer(spec: MainSpec): string[] {
+  const service = safeName(spec.service);
+  const isHolding = spec.mode === 'gate' && spec.holdMs > 0;
+  // Lets requests that come with the reload be answered (by old workers: `quiesced` waits for those).
+  const isSparing = spec.mode === 'reload' && isAtLeast(spec.build, 1, 27, 4);
+  return [
+    'server {',
+    `listen ${safeAddress(spec.listen)};`,
+    'keepalive_requests 10000;',
+    ...(isSparing ? ['keepalive_min_timeout 5s;'] : []),
+    'client_max_body_size 100m;',
+    ...proxySettings,
+    `location / { proxy_pass http://${service}; }`,
+    ...(isHolding
+      ? [
+          'error_page 502 = @lameduck_hold;',
+          `location @lameduck_hold { access_by_lua_block { ${renderHold(service)} } proxy_pass http://${service}; }`,
+        ]
+      : []),
+    '}',
+  ];
+}
+
+// At server level, so that each location has them. `proxy_next_upstream` stays nginx's own `error timeout`: a request
+// that is not idempotent is never sent twice.
+const proxySettings: readonly string[] = [
+  'proxy_http_version 1.1;',
+  'proxy_set_header Host $http_host;',
+  'proxy_set_header Upgrade $http_upgrade;',
+  'proxy_set_header Connection $lameduck_connection;',
+  'proxy_set_header X-Real-IP $remote_addr;',
+  'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;',
+  'proxy_set_header X-Forwarded-Host $http_host;',
+  'proxy_set_header X-Forwarded-Proto $scheme;',
+  'proxy_set_header X-Request-Id $lameduck_request_id;',
+  'proxy_connect_timeout 5s;',
+  'proxy_read_timeout 300s;',
+  'proxy_send_timeout 300s;',
+];

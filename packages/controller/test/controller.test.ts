@@ -1,0 +1,247 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { LameduckError, type OperationProgress } from '@lameduck/core';
+import { makeRig, never, type Rig, type RigOptions, until } from './support/rig.ts';
+
+const rigs: Rig[] = [];
+
+async function openRig(options?: RigOptions): Promise<Rig> {
+  const rig = makeRig(options);
+  rigs.push(rig);
+  await rig.controller.open(never);
+  return rig;
+}
+
+afterEach(async () => {
+  for (const rig of rigs.splice(0)) await rig.controller.close(AbortSignal.abort());
+});
+
+async function nodeStatus(rig: Rig, name: string) {
+  const node = (await rig.controller.status()).nodes.find((candidate) => candidate.name === name);
+  assert.ok(node);
+  return node;
+}
+
+const quiet = (): void => {};
+
+describe('the controller', () => {
+  it('starts every node, waits until they are healthy, then opens the edges with all of them in rotation', async () => {
+    const rig = await openRig();
+    const status = await rig.controller.status();
+    assert.deepEqual(
+      status.nodes.map(({ state, inRotation }) => [state, inRotation]),
+      [
+        ['ready', true],
+        ['ready', true],
+        ['ready', true],
+      ],
+    );
+    assert.equal(rig.edges[0]?.calls[0], 'open');
+  });
+
+  it('leaves nothing running where one node of a fresh service does not start', async () => {
+    const rig = makeRig();
+    rig.node('b').failStarts(new LameduckError('startFailed', 'no database today'));
+    await assert.rejects(rig.controller.open(never), /no database today/);
+    for (const name of ['a', 'b', 'c']) assert.equal(rig.node(name).running(), undefined, name);
+    await rig.controller.close(AbortSignal.abort());
+  });
+
+  it('gives up a fresh service whose node never gets healthy, and says what the checks said', async () => {
+    const rig = makeRig();
+    rig.sick.add('c');
+    await assert.rejects(rig.controller.open(never), /node "c": a healthy answer .* last check: status 503/);
+    await rig.controller.close(AbortSignal.abort());
+  });
+
+  it('signals a node only after every edge has taken it out', async () => {
+    const rig = await openRig({ edges: 3 });
+    const held = Promise.withResolvers<void>();
+    rig.edges[2]?.holdNext('remove', held.promise);
+    const stopping = rig.controller.operate('stop', 'a', quiet);
+    await until('two edges have removed it', () =>
+      rig.edges.slice(0, 2).every((edge) => edge.calls.includes('remove a')),
+    );
+    assert.deepEqual(rig.node('a').signals(), []);
+    held.resolve();
+    assert.equal((await stopping).result, 'exited');
+    assert.equal(rig.node('a').signals()[0]?.name, 'SIGTERM');
+  });
+
+  it('E7: puts a node back on all edges and signals nothing where one edge fails', async () => {
+    const rig = await openRig({ edges: 3 });
+    rig.edges[1]?.failNext('remove', new LameduckError('edgeRejected', 'nginx says no'));
+    const report = await rig.controller.operate('stop', 'a', quiet);
+    assert.deepEqual(
+      [report.result, report.code, report.reason],
+      ['failed', 'edgeRejected', 'nginx says no'],
+    );
+    assert.deepEqual(rig.node('a').signals(), []);
+    const node = await nodeStatus(rig, 'a');
+    assert.deepEqual([node.state, node.inRotation], ['ready', true]);
+    for (const index of [0, 2]) assert.ok(rig.edges[index]?.calls.includes('restore a'));
+  });
+
+  it('waits for the requests in flight, at most the drain time, before it signals', async () => {
+    const rig = await openRig();
+    rig.edges[0]?.setInFlight('a', 2);
+    const progress: OperationProgress[] = [];
+    const stopping = rig.controller.operate('stop', 'a', (line) => progress.push(line));
+    await until('the count was told', () =>
+      progress.some((line) => line.type === 'inFlight' && line.count === 2),
+    );
+    assert.deepEqual(rig.node('a').signals(), []);
+    rig.edges[0]?.setInFlight('a', 0);
+    const report = await stopping;
+    assert.deepEqual([report.inFlight, report.answered, report.lost], [2, 2, 0]);
+    rig.edges[0]?.setInFlight('b', 1);
+    const late = await rig.controller.operate('stop', 'b', quiet);
+    const drain = late.phases.find(({ name }) => name === 'drain');
+    assert.ok(drain && drain.ms >= 290, `drained for ${drain?.ms} ms`);
+  });
+
+  it('kills the whole tree after grace and margin, and says so', async () => {
+    const rig = await openRig();
+    rig.node('a').hang();
+    const pids = rig.node('a').livingPids();
+    const report = await rig.controller.operate('stop', 'a', quiet);
+    assert.equal(report.result, 'killed');
+    assert.deepEqual(report.killed.toSorted(), pids.toSorted());
+    const wait = report.phases.find(({ name }) => name === 'wait');
+    assert.ok(wait && wait.ms >= 1990 && wait.ms < 2500, `killed after ${wait?.ms} ms`);
+  });
+
+  it('refuses a second operation on a node and names the first', async () => {
+    const rig = await openRig();
+    const first = rig.controller.operate('restart', 'a', quiet);
+    await assert.rejects(rig.controller.operate('stop', 'a', quiet), (error: LameduckError) => {
+      assert.equal(error.code, 'busy');
+      assert.match(error.message, /one operation at a time is wanted: "restart" has run for/);
+      return true;
+    });
+    assert.equal((await first).result, 'exited');
+  });
+
+  it('E10: lets of two simultaneous operations only one take a node where three of four must stay', async () => {
+    const rig = await openRig({ nodes: ['a', 'b', 'c', 'd'], config: { availability: { minAvailable: 3 } } });
+    const reports = await Promise.all(['a', 'b'].map((name) => rig.controller.operate('stop', name, quiet)));
+    assert.deepEqual(reports.map(({ result }) => result).sort(), ['exited', 'refused']);
+  });
+
+  it('refuses what makes no sense for the node as it is', async () => {
+    const rig = await openRig();
+    await assert.rejects(rig.controller.operate('start', 'a', quiet), { code: 'usage' });
+    await assert.rejects(rig.controller.operate('stop', 'z', quiet), { code: 'noSuchNode' });
+    await rig.controller.operate('stop', 'a', quiet);
+    await assert.rejects(rig.controller.operate('stop', 'a', quiet), { code: 'notRunning' });
+    assert.equal((await rig.controller.operate('start', 'a', quiet)).result, 'started');
+  });
+
+  it('isolates a node whose checks fail and brings it back', async () => {
+    const rig = await openRig();
+    rig.sick.add('a');
+    await until('a is out', async () => !(await nodeStatus(rig, 'a')).inRotation);
+    assert.equal((await nodeStatus(rig, 'a')).state, 'unhealthy');
+    rig.sick.delete('a');
+    await until('a is back', async () => (await nodeStatus(rig, 'a')).state === 'ready');
+    assert.deepEqual(
+      rig.edges[0]?.calls.filter((call) => call.endsWith(' a')),
+      ['remove a', 'restore a'],
+    );
+  });
+
+  it('keeps one node in rotation when the checks of all fail', async () => {
+    const rig = await openRig();
+    for (const name of ['a', 'b', 'c']) rig.sick.add(name);
+    await until('all are down', async () =>
+      (await rig.controller.status()).nodes.every(({ health }) => health === 'down'),
+    );
+    const inRotation = (await rig.controller.status()).nodes.filter((node) => node.inRotation);
+    assert.equal(inRotation.length, 1);
+    const [last] = inRotation;
+    assert.equal((await rig.controller.operate('stop', last?.name ?? '', quiet)).result, 'refused');
+  });
+
+  it('leaves a drained node out although its checks come back', async () => {
+    const rig = await openRig();
+    await rig.controller.operate('drain', 'a', quiet);
+    rig.sick.add('a');
+    await until('a is down', async () => (await nodeStatus(rig, 'a')).health === 'down');
+    rig.sick.delete('a');
+    await until('a is up', async () => (await nodeStatus(rig, 'a')).health === 'up');
+    assert.equal((await nodeStatus(rig, 'a')).state, 'drained');
+    assert.equal((await rig.controller.operate('ready', 'a', quiet)).result, 'ready');
+    assert.equal((await nodeStatus(rig, 'a')).state, 'ready');
+  });
+
+  it('starts a node again whose process died', async () => {
+    const rig = await openRig();
+    const before = rig.node('a').running();
+    rig.node('a').crash();
+    await until('another process serves', async () => {
+      const now = rig.node('a').running();
+      return now !== undefined && now.pid !== before?.pid && (await nodeStatus(rig, 'a')).state === 'ready';
+    });
+  });
+
+  it('brings a node back by itself whose restart failed for its health, once that has risen', async () => {
+    const rig = await openRig();
+    rig.sick.add('a');
+    await until('a is out', async () => !(await nodeStatus(rig, 'a')).inRotation);
+    const report = await rig.controller.operate('restart', 'a', quiet);
+    assert.deepEqual([report.result, report.code], ['failed', 'startFailed']);
+    rig.sick.delete('a');
+    await until('a is back', async () => (await nodeStatus(rig, 'a')).state === 'ready');
+  });
+
+  it('rolls out in batches, aborts at the first failure and leaves the rest alone', async () => {
+    const rig = await openRig({ nodes: ['a', 'b', 'c', 'd'] });
+    const pid = rig.node('d').running()?.pid;
+    rig.node('b').failStarts(new LameduckError('startFailed', 'no database today'));
+    const report = await rig.controller.rollout(1, quiet);
+    assert.equal(report.result, 'aborted');
+    assert.deepEqual(
+      report.nodes.map(({ node, result }) => [node, result]),
+      [
+        ['a', 'exited'],
+        ['b', 'failed'],
+      ],
+    );
+    assert.deepEqual(report.untouched, ['c', 'd']);
+    assert.equal(rig.node('d').running()?.pid, pid);
+  });
+
+  it('refuses a batch that would leave too few before it touches a node', async () => {
+    const rig = await openRig();
+    await assert.rejects(rig.controller.rollout(3, quiet), { code: 'refused' });
+    for (const name of ['a', 'b', 'c']) assert.deepEqual(rig.node(name).signals(), []);
+  });
+
+  it("adopts what runs after its predecessor died, and keeps the operator's drain", async () => {
+    const first = makeRig();
+    await first.controller.open(never);
+    await first.controller.operate('drain', 'b', quiet);
+    const pids = ['a', 'b', 'c'].map((name) => first.node(name).running()?.pid);
+    const second = await openRig({ found: first.nodes, store: first.store });
+    assert.deepEqual(
+      ['a', 'b', 'c'].map((name) => second.node(name).running()?.pid),
+      pids,
+    );
+    assert.equal((await nodeStatus(second, 'b')).state, 'drained');
+    for (const name of ['a', 'c']) assert.equal((await nodeStatus(second, name)).inRotation, true, name);
+  });
+
+  it('keeps what it did, the newest first', async () => {
+    const rig = await openRig();
+    await rig.controller.operate('drain', 'a', quiet);
+    await rig.controller.operate('ready', 'a', quiet);
+    const history = await rig.controller.history(5);
+    assert.deepEqual(
+      history.map(({ operation, subject, report }) => [operation, subject, report?.result]),
+      [
+        ['ready', 'a', 'ready'],
+        ['drain', 'a', 'drained'],
+      ],
+    );
+  });
+});
