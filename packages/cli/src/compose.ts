@@ -9,7 +9,7 @@ import {
   createHttpChecker,
   createNginxEdge,
   createServerRunner,
-  type Edge,
+  type NginxEdgeOptions,
   type NodeRunner,
   openSqliteStore,
   systemClock,
@@ -23,13 +23,11 @@ const launcher: string = join(dirname(fileURLToPath(import.meta.url)), '..', 'bi
 
 /** Makes the adapters for a configuration and the controller over them. Throws `alreadyRunning`. */
 export function composeController(config: Config, paths: ServicePaths, logger: Logger): Controller {
-  mkdirSync(paths.state, { recursive: true });
-  // nothing in here belongs into anybody's repository
-  writeFileSync(join(paths.state, '.gitignore'), '*\n');
+  prepareStateFolder(paths);
   return createController({
     config,
     store: openSqliteStore(paths.store),
-    edges: config.edges.map((edge) => composeEdge(edge, config, paths, logger)),
+    edges: config.edges.map((edge) => createNginxEdge(edgeOptions(edge, config, paths, logger))),
     runners: new Map(config.nodes.map((node) => [node.name, composeRunner(node, config, paths, logger)])),
     checker: createHttpChecker(),
     clock: systemClock,
@@ -37,8 +35,20 @@ export function composeController(config: Config, paths: ServicePaths, logger: L
   });
 }
 
-function composeEdge(edge: EdgeConfig, config: Config, paths: ServicePaths, logger: Logger): Edge {
-  return createNginxEdge({
+/** Makes the state folder, which belongs into nobody's repository. */
+export function prepareStateFolder(paths: ServicePaths): void {
+  mkdirSync(paths.state, { recursive: true });
+  writeFileSync(join(paths.state, '.gitignore'), '*\n');
+}
+
+/** What the nginx adapter is told of one edge. */
+export function edgeOptions(
+  edge: EdgeConfig,
+  config: Config,
+  paths: ServicePaths,
+  logger: Logger,
+): NginxEdgeOptions {
+  return {
     name: edge.name,
     service: config.service,
     mode: edge.mode,
@@ -56,10 +66,16 @@ function composeEdge(edge: EdgeConfig, config: Config, paths: ServicePaths, logg
           conf: resolve(paths.folder, edge.conf),
           include: resolve(paths.folder, edge.include),
         }),
-  });
+  };
 }
 
-function composeRunner(node: NodeConfig, config: Config, paths: ServicePaths, logger: Logger): NodeRunner {
+/** The runner of one node, by its kind. */
+export function composeRunner(
+  node: NodeConfig,
+  config: Config,
+  paths: ServicePaths,
+  logger: Logger,
+): NodeRunner {
   const directory = resolve(paths.folder, node.directory);
   const common = {
     node: node.name,

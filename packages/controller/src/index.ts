@@ -1,7 +1,9 @@
 export { createAppRunner } from './adapters/app/app-runner.ts';
 export { createGunicornRunner } from './adapters/gunicorn/gunicorn-runner.ts';
 export { createHttpChecker } from './adapters/http-check/checker.ts';
+export { checkNginxEdge, type EdgeCheck } from './adapters/nginx/check-edge.ts';
 export { createNginxEdge } from './adapters/nginx/edge.ts';
+export type { NginxEdgeOptions } from './adapters/nginx/options.ts';
 export { createServerRunner } from './adapters/process/server-runner.ts';
 export { openSqliteStore, readHistory } from './adapters/sqlite/store.ts';
 export { systemClock } from './adapters/system/clock.ts';

@@ -47,7 +47,7 @@ export interface Settings extends ProbePaths {
 }
 
 /** SIGINT and SIGQUIT: the most that a quick stop takes. */
-const quickMs = 2000;
+const quickMs = 1500;
 /** Longest delay of a Node timer; more would fire at once. */
 const longestMs = 2 ** 31 - 1;
 

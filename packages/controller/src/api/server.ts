@@ -34,9 +34,13 @@ export async function serveApi(routes: Hono, socketPath: string): Promise<ApiSer
 
 async function removeStale(socketPath: string): Promise<void> {
   if (!(await isAnswering(socketPath))) return rmSync(socketPath, { force: true });
-  throw new LameduckError('alreadyRunning', `Cannot listen on "${socketPath}": another controller answers there`, {
-    socketPath,
-  });
+  throw new LameduckError(
+    'alreadyRunning',
+    `Cannot listen on "${socketPath}": another controller answers there`,
+    {
+      socketPath,
+    },
+  );
 }
 
 /** Whether a controller answers on this socket. */

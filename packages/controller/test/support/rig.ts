@@ -6,6 +6,7 @@ import { createFakeNode, type FakeNode } from '../../src/adapters/fake/node-runn
 import { openSqliteStore } from '../../src/adapters/sqlite/store.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { type Controller, createController } from '../../src/controller.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import type { HealthChecker } from '../../src/ports/health-checker.ts';
 import type { Store } from '../../src/ports/store.ts';
 
@@ -18,6 +19,8 @@ export interface Rig {
   node(name: string): FakeNode;
   /** Nodes whose checks fail. */
   readonly sick: Set<string>;
+  /** The controller is gone, as after SIGKILL: from now on no timer of it fires. */
+  crash(): void;
 }
 
 export interface RigOptions {
@@ -37,17 +40,18 @@ export function makeRig(options: RigOptions = {}): Rig {
   const nodes = options.found ?? new Map(names.map((name) => [name, createFakeNode()]));
   const sick = new Set<string>();
   const store = options.store ?? openSqliteStore(':memory:');
+  const mortal = mortalClock();
   const controller = createController({
     config,
     edges,
     runners: new Map([...nodes].map(([name, node]) => [name, options.found ? node.reopen() : node.runner])),
     store,
     checker: fakeChecker(config, nodes, sick),
-    clock: systemClock,
+    clock: mortal.clock,
     logger: pino({ level: 'silent' }),
   });
   const node = (name: string): FakeNode => nodes.get(name) as FakeNode;
-  return { controller, edges, nodes, store, node, sick };
+  return { controller, edges, nodes, store, node, sick, crash: mortal.die };
 }
 
 function makeConfig(nodes: readonly string[], edges: number, extra: Record<string, unknown>): Config {
@@ -69,6 +73,22 @@ function makeConfig(nodes: readonly string[], edges: number, extra: Record<strin
   });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return parsed.config;
+}
+
+function mortalClock(): { clock: Clock; die: () => void } {
+  const cancels = new Set<() => void>();
+  let isDead = false;
+  const schedule: Clock['schedule'] = (ms, callback) => {
+    if (isDead) return () => {};
+    const cancel = systemClock.schedule(ms, callback);
+    cancels.add(cancel);
+    return cancel;
+  };
+  const die = (): void => {
+    isDead = true;
+    for (const cancel of cancels) cancel();
+  };
+  return { clock: { ...systemClock, schedule }, die };
 }
 
 /** A node answers well while it runs and is not sick. */

@@ -24,7 +24,8 @@ import { type NginxCommand, runNginx } from './run-nginx.ts';
 /** How long a new configuration may take to answer, if the options do not say. */
 export const defaultApplyTimeoutMs = 10_000;
 
-interface Ground {
+/** What is known before anything is written. */
+export interface Ground {
   readonly options: NginxEdgeOptions;
   readonly build: NginxBuild;
   readonly command: NginxCommand;
@@ -34,7 +35,8 @@ interface Ground {
   readonly socket: string;
 }
 
-interface Attempt {
+/** A plan that is written and tested. */
+export interface Attempt {
   readonly opened: Opened;
   readonly installed: Installed;
   /** Whether an nginx that answers with this generation has this very configuration. */
@@ -70,7 +72,12 @@ export async function openEdge(
   }
 }
 
-async function prepare(options: NginxEdgeOptions, out: readonly string[], socket: string): Promise<Ground> {
+/** Asks the program for its build and resolves the nodes; a managed edge has its folder afterwards. */
+export async function prepare(
+  options: NginxEdgeOptions,
+  out: readonly string[],
+  socket: string,
+): Promise<Ground> {
   if (options.kind === 'managed') prepareFolder(options.directory);
   const binary = options.nginx ?? options.environment.LAMEDUCK_NGINX ?? findBinary(options.environment.PATH);
   const bare: NginxCommand = { binary, arguments: [], environment: options.environment };
@@ -102,7 +109,8 @@ function findBinary(path: string | undefined): string {
   return found.find((file) => existsSync(file)) ?? 'nginx';
 }
 
-async function writeFirstPlan(ground: Ground): Promise<Attempt> {
+/** Writes the first plan that `nginx -t` takes; throws the first refusal where it takes none. */
+export async function writeFirstPlan(ground: Ground): Promise<Attempt> {
   const plans = listPlans(ground.options, ground.build);
   let refusal: unknown;
   for (const plan of plans) {

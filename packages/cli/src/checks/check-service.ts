@@ -1,0 +1,57 @@
+import { checkNginxEdge } from '@lameduck/controller';
+import { type EdgeConfig, formatAddress, formatMs, type NodeConfig } from '@lameduck/core';
+import { type Logger, pino } from 'pino';
+import { composeRunner, edgeOptions, prepareStateFolder } from '../compose.ts';
+import type { Service } from '../service.ts';
+import { checkRules } from './check-rules.ts';
+import { type Finding, failed, ok, warning } from './finding.ts';
+
+/** Longest time that one trial may take: `gunicorn --version` on a loaded machine is the slowest. */
+const trialMs = 30_000;
+
+/** Tries everything that can be tried without starting or signalling anything. */
+export async function checkService(service: Service, isUp: boolean): Promise<readonly Finding[]> {
+  const { config, file } = service;
+  prepareStateFolder(service.paths);
+  const logger = pino({ level: 'silent' });
+  const edges = await Promise.all(config.edges.map((edge) => checkEdge(edge, service, logger)));
+  const nodes = await Promise.all(config.nodes.map((node) => checkNode(node, service, logger)));
+  const counted = `${config.edges.length} edges, ${config.nodes.length} nodes${isUp ? ', running' : ''}`;
+  return [ok('config', `${file}: ${counted}`), ...checkRules(config), ...edges.flat(), ...nodes.flat()];
+}
+
+async function checkEdge(edge: EdgeConfig, service: Service, logger: Logger): Promise<readonly Finding[]> {
+  const subject = `edge ${edge.name}`;
+  try {
+    const found = await checkNginxEdge(edgeOptions(edge, service.config, service.paths, logger));
+    const where = edge.kind === 'managed' ? `on ${formatAddress(edge.listen)}` : `attached to ${edge.conf}`;
+    const result = ok(
+      subject,
+      `${found.server} ${where}, ${found.mode} mode; nginx -t takes its configuration`,
+    );
+    if (found.mode === 'gate' || !found.resetsIdleClients) return [result];
+    const text =
+      'each change reloads nginx, which resets idle keep-alive connections of clients; install the Lua module for the gate (Debian: libnginx-mod-http-lua) or nginx 1.27.4';
+    return [result, warning(subject, text)];
+  } catch (error) {
+    return [failed(subject, error)];
+  }
+}
+
+async function checkNode(node: NodeConfig, service: Service, logger: Logger): Promise<readonly Finding[]> {
+  const subject = `node ${node.name}`;
+  const runner = composeRunner(node, service.config, service.paths, logger);
+  try {
+    const [program = ''] = await runner.check(AbortSignal.timeout(trialMs));
+    const { health } = node;
+    const detection = formatMs(health.fall * health.intervalMs);
+    return [
+      ok(
+        subject,
+        `${node.kind} on ${formatAddress(node.address)}, run by ${program}; a failure is noticed within ${detection}`,
+      ),
+    ];
+  } catch (error) {
+    return [failed(subject, error)];
+  }
+}
