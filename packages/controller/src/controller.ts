@@ -12,7 +12,7 @@ import type { Logger } from 'pino';
 import { createEdgeSet } from './edge-set.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { Isolation } from './isolation.ts';
-import { availability, createNodeRecord, type NodeRecord } from './node-record.ts';
+import { availability, createNodeRecord, type NodeRecord, noteState } from './node-record.ts';
 import { Operations } from './operations.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Edge } from './ports/edge.ts';
@@ -75,6 +75,7 @@ class ServiceController implements Controller {
     const isolation = new Isolation(records, edges, logger, closing);
     const monitor = new HealthMonitor(records, parts.checker, clock, (record, before) => {
       if (before.verdict !== record.health.verdict) logTransition(logger, record, before.verdict);
+      noteState(record, clock.now());
       isolation.review();
     });
     const revive = (record: NodeRecord): Promise<void> => this.#operations.revive(record);
@@ -88,6 +89,7 @@ class ServiceController implements Controller {
 
   async open(signal: AbortSignal): Promise<void> {
     await startService(this.#life, AbortSignal.any([signal, this.#closing.signal]));
+    for (const record of this.#records) noteState(record, this.#parts.clock.now());
     this.#life.monitor.start();
   }
 

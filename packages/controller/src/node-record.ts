@@ -27,7 +27,7 @@ export interface NodeRecord {
   process: ProcessIdentity | undefined;
   operation: HeldOperation | undefined;
   inFlight: number;
-  /** The state last shown, and when it began. */
+  /** The state and when it began: kept by `noteState`. */
   shown: { state: NodeState; since: number };
   /** Why the last operation or process ended badly, until the node is well again. */
   reason: string | undefined;
@@ -55,6 +55,12 @@ export function currentState(record: NodeRecord): NodeState {
     verdict: record.health.verdict,
     inFlight: record.inFlight,
   });
+}
+
+/** Notes since when the node has been in the state that it is in now; to be called after whatever may change it. */
+export function noteState(record: NodeRecord, now: number): void {
+  const state = currentState(record);
+  if (state !== record.shown.state) record.shown = { state, since: now };
 }
 
 export function availability(record: NodeRecord): NodeAvailability {

@@ -13,7 +13,7 @@ import type { Logger } from 'pino';
 import type { EdgeSet } from './edge-set.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import type { Isolation } from './isolation.ts';
-import { availability, type NodeRecord } from './node-record.ts';
+import { availability, type NodeRecord, noteState } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
 import type { ProcessIdentity } from './ports/node-runner.ts';
 import type { Store, Wish } from './ports/store.ts';
@@ -67,6 +67,7 @@ export class Operations {
       return report;
     } finally {
       record.operation = undefined;
+      noteState(record, clock.now());
       isolation.review();
     }
   }

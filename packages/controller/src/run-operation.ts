@@ -13,7 +13,7 @@ import {
 } from '@lameduck/core';
 import type { EdgeSet } from './edge-set.ts';
 import type { HealthMonitor } from './health-monitor.ts';
-import type { NodeRecord } from './node-record.ts';
+import { type NodeRecord, noteState } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
 import type { EdgeProgress } from './ports/edge.ts';
 import type { ProcessIdentity } from './ports/node-runner.ts';
@@ -73,6 +73,7 @@ export function runOperation(
   const machine = runMachine(stepOperation, beginOperation(spec), perform, (event, from, to) => {
     around.observe(event, from, to);
     reportPhase(spec.node, record, from, to, onProgress);
+    noteState(record, around.clock.now());
   });
   signal.addEventListener('abort', () => send(failure(signal.reason)), { once: true, signal: ended.signal });
   send({ type: 'begun' });

@@ -1,6 +1,6 @@
 import { formatAddress, LameduckError, type NodeStatus } from '@lameduck/core';
 import type { EdgeSet } from './edge-set.ts';
-import { currentState, type NodeRecord } from './node-record.ts';
+import { type NodeRecord, noteState } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Edge, EdgeStatus } from './ports/edge.ts';
 
@@ -25,8 +25,8 @@ export async function nodeStatus(
   record.inFlight = await edges.inFlight(config.name, signal).catch(() => record.inFlight);
   const workers = record.process === undefined ? [] : await runner.workers(record.process).catch(() => []);
   const now = clock.now();
-  const state = currentState(record);
-  if (state !== record.shown.state) record.shown = { state, since: now };
+  noteState(record, now);
+  const { state } = record.shown;
   const reason = record.reason ?? (state === 'unhealthy' ? record.health.last?.detail : undefined);
   return {
     name: config.name,

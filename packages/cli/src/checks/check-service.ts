@@ -2,6 +2,7 @@ import { checkNginxEdge } from '@lameduck/controller';
 import { type EdgeConfig, formatAddress, formatMs, type NodeConfig } from '@lameduck/core';
 import { type Logger, pino } from 'pino';
 import { composeRunner, edgeOptions, prepareStateFolder } from '../compose.ts';
+import { counted } from '../output/counted.ts';
 import type { Service } from '../service.ts';
 import { checkRules } from './check-rules.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
@@ -16,8 +17,8 @@ export async function checkService(service: Service, isUp: boolean): Promise<rea
   const logger = pino({ level: 'silent' });
   const edges = await Promise.all(config.edges.map((edge) => checkEdge(edge, service, logger)));
   const nodes = await Promise.all(config.nodes.map((node) => checkNode(node, service, logger)));
-  const counted = `${config.edges.length} edges, ${config.nodes.length} nodes${isUp ? ', running' : ''}`;
-  return [ok('config', `${file}: ${counted}`), ...checkRules(config), ...edges.flat(), ...nodes.flat()];
+  const size = `${counted(config.edges.length, 'edge')}, ${counted(config.nodes.length, 'node')}${isUp ? ', running' : ''}`;
+  return [ok('config', `${file}: ${size}`), ...checkRules(config), ...edges.flat(), ...nodes.flat()];
 }
 
 async function checkEdge(edge: EdgeConfig, service: Service, logger: Logger): Promise<readonly Finding[]> {

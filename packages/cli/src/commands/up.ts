@@ -2,6 +2,7 @@ import { createRoutes, serveApi } from '@lameduck/controller';
 import { formatMs, LameduckError } from '@lameduck/core';
 import type { Command } from 'commander';
 import { composeController } from '../compose.ts';
+import { counted } from '../output/counted.ts';
 import { createScreen, type Screen } from '../output/screen.ts';
 import { createServiceLogger } from '../output/service-logger.ts';
 import { formatStatus } from '../output/status-view.ts';

@@ -1,4 +1,5 @@
 import { formatMs, type OperationReport, type RolloutReport } from '@lameduck/core';
+import { counted } from './counted.ts';
 import type { Screen } from './screen.ts';
 
 const outcomes: Readonly<Record<OperationReport['result'], string>> = {
@@ -41,7 +42,7 @@ function reasonLine(reason: string | undefined): readonly string[] {
 function formatRollout(report: RolloutReport, screen: Screen): string {
   const mark = report.result === 'done' ? screen.paint('green', '✔') : screen.paint('red', '✖');
   const lost = report.nodes.reduce((sum, node) => sum + node.lost, 0);
-  const head = `${mark} rollout ${report.result}: ${report.nodes.length} nodes in ${formatMs(report.ms)}, lost ${lost}`;
+  const head = `${mark} rollout ${report.result}: ${counted(report.nodes.length, 'node')} in ${formatMs(report.ms)}, lost ${lost}`;
   const untouched = report.untouched.length === 0 ? [] : [`  left alone: ${report.untouched.join(', ')}`];
   return [head, ...report.nodes.map((node) => formatOperation(node, screen)), ...untouched].join('\n');
 }

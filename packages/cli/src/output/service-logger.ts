@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Writable } from 'node:stream';
+import { formatMs } from '@lameduck/core';
 import { type Logger, multistream, pino } from 'pino';
 import type { Screen } from './screen.ts';
 
@@ -22,11 +23,12 @@ const shown: Readonly<Record<string, (line: Line) => string>> = {
   'health changed': (line) => `health ${line['from']} to ${line['to']} (${line['check']})`,
   'node isolated': (line) => `isolated: ${line['check']}`,
   'node back in rotation': () => 'back in rotation',
-  'node died': (line) => `died (pid ${line['pid']}), start again in ${line['delayMs']} ms`,
+  'node died': (line) => `died (pid ${line['pid']}), start again in ${formatMs(Number(line['delayMs']))}`,
   'node killed': (line) => `killed (pids ${line['pids']})`,
   'node not started': (line) => `not started: ${line['reason']}`,
   'isolation failed': (line) => `${line['change']} failed: ${line['reason']}`,
-  'operation ended': (line) => `${line['operation']} ${line['result']} in ${line['ms']} ms`,
+  'operation ended': (line) =>
+    `${line['operation']}: ${line['result']} after ${formatMs(Number(line['ms']))}`,
 };
 
 function humanLines(screen: Screen): Writable {

@@ -55,6 +55,7 @@ interface Step {
 
 class LiveBoard implements StepBoard {
   readonly #steps = new Map<string, Step>();
+  readonly #current = new Map<string, PhaseName>();
   readonly #done: Promise<unknown>;
 
   constructor(kind: OperationKind, nodes: readonly string[]) {
@@ -71,6 +72,7 @@ class LiveBoard implements StepBoard {
   show(progress: OperationProgress): void {
     switch (progress.type) {
       case 'phase':
+        this.#current.set(progress.node, progress.phase);
         this.#skipBefore(progress.node, progress.phase);
         break;
       case 'phaseEnded':
@@ -80,7 +82,7 @@ class LiveBoard implements StepBoard {
         this.#annotate(progress.node, 'drain', `${progress.count} in flight`);
         break;
       case 'edge':
-        this.#annotate(progress.node, 'remove', edgeDetail(progress));
+        this.#annotate(progress.node, this.#current.get(progress.node) ?? 'remove', edgeDetail(progress));
         break;
       case 'nodeReport':
         break;
