@@ -33,9 +33,8 @@ async function runUp(service: Service, screen: Screen): Promise<void> {
   prepareControlFolder(paths);
   const api = await serveApi(createRoutes(controller), paths.controlSocket);
   try {
-    screen.note(
-      `starting ${config.nodes.length} nodes and ${config.edges.length} edges of "${config.service}"`,
-    );
+    const size = `${counted(config.nodes.length, 'node')}, ${counted(config.edges.length, 'edge')}`;
+    screen.note(`starting "${config.service}": ${size}`);
     await controller.open(stop.graceful);
     const status = await controller.status();
     screen.note(`${formatStatus(status, screen)}\n`);
