@@ -248,3 +248,56 @@ describe('a command that is wrong', () => {
     });
   }
 });
+
+describe('lameduck check', () => {
+  async function checkWith(
+    change: (text: string) => string,
+    spec: ServiceSpec = { nodes: ['app', 'gunicorn'] },
+  ) {
+    const folder = makeRunFolder();
+    folders.push(folder);
+    const ports = await freePorts(spec.nodes.length + 1);
+    writeFileSync(join(folder, 'lameduck.yaml'), change(stringify(serviceConfig(spec, ports, folder))));
+    const result = await runLameduck(folder, 'check', '--json');
+    assert.deepEqual(processesIn(folder), [], 'a check may start nothing');
+    return result as CommandResult & {
+      json: { ok: boolean; findings: { level: string; subject: string; text: string }[] };
+    };
+  }
+
+  it('finds nothing wrong with a good service, exit code 0', async () => {
+    const { code, json } = await checkWith((text) => text);
+    assert.equal(code, 0);
+    assert.ok(json.ok);
+    assert.deepEqual(
+      json.findings.map(({ level }) => level),
+      ['ok', 'ok', 'ok', 'ok'],
+    );
+  });
+
+  it('warns of what would lose requests or refuse every restart', async () => {
+    const { code, json } = await checkWith(
+      (text) =>
+        text.replace(/directory: .*api\n/, '$&      arguments: [--keep-alive, "2", --graceful-timeout=90]\n'),
+      { nodes: ['app', 'gunicorn'], mode: 'reload', config: { availability: { minAvailable: 2 } } },
+    );
+    assert.equal(code, 0);
+    const warnings = json.findings.filter(({ level }) => level === 'warning').map(({ text }) => text);
+    assert.equal(warnings.length, 4, JSON.stringify(json.findings));
+    assert.match(warnings.join('\n'), /no node can ever be stopped or restarted/);
+    assert.match(warnings.join('\n'), /resets idle keep-alive connections of clients/);
+    assert.match(warnings.join('\n'), /--graceful-timeout 90 is longer/);
+    assert.match(warnings.join('\n'), /--keep-alive 2 is not longer/);
+  });
+
+  it('names what would keep the service from starting, with its exit code', async () => {
+    const noNginx = await checkWith((text) =>
+      text.replace(/mode: auto/, 'mode: auto\n    nginx: /nowhere/nginx'),
+    );
+    assert.equal(noNginx.code, 1);
+    assert.match(JSON.stringify(noNginx.json.findings), /Cannot run nginx/);
+    const noEntry = await checkWith((text) => text.replace(/entry: .*app\.ts/, 'entry: ./nowhere.ts'));
+    assert.equal(noEntry.code, 3);
+    assert.match(JSON.stringify(noEntry.json.findings), /nowhere\.ts/);
+  });
+});

@@ -23,6 +23,7 @@ export interface CommandResult {
 
 /** A service run by the real `lameduck up` in a folder of its own. */
 export interface RunningService {
+  /** Empty where every edge is attached: what it listens on is not lameduck's. */
   readonly url: string;
   readonly folder: string;
   readonly configFile: string;
@@ -110,8 +111,8 @@ async function readyUrl(
   const deadline = setTimeout(() => up.kill('SIGTERM'), readyTimeoutMs);
   try {
     for await (const line of createInterface({ input: up.stdout })) {
-      const url = /^ready (http:\S+)$/.exec(line)?.[1];
-      if (url !== undefined) return url;
+      const ready = /^ready(?: (http:\S+))?$/.exec(line);
+      if (ready !== null) return ready[1] ?? '';
     }
   } finally {
     clearTimeout(deadline);

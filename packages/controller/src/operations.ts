@@ -92,7 +92,7 @@ export class Operations {
   };
 
   #execute(kind: OperationKind, record: NodeRecord, onProgress: OnProgress): Promise<OperationReport> {
-    const { config, edges, monitor, clock, logger, closing } = this.#parts;
+    const { config, edges, monitor, clock, logger, store, closing } = this.#parts;
     const node = record.config.name;
     const observe = (event: OperationEvent, from: OperationState, to: OperationState): void => {
       if (event.type === 'started' && record.process !== undefined)
@@ -103,7 +103,9 @@ export class Operations {
         'operation step',
       );
     };
-    const around = { edges, monitor, clock, guard: this.#guard, observe };
+    const noteTermination = (): Promise<void> =>
+      store.setWish(node, kind === 'restart' ? 'leaving' : 'stopped');
+    const around = { edges, monitor, clock, guard: this.#guard, noteTermination, observe };
     return runOperation(specOf(kind, node, config), record, around, onProgress, closing);
   }
 
@@ -116,6 +118,7 @@ export class Operations {
     if (report.result === 'failed') {
       record.reason = report.reason;
       keepFailedOut(record, report);
+      await store.setWish(record.config.name, 'ready');
       return;
     }
     record.reason = undefined;

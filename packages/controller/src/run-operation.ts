@@ -32,6 +32,8 @@ export interface OperationSurroundings {
   readonly guard: (
     record: NodeRecord,
   ) => { readonly allowed: true } | { readonly allowed: false; readonly reason: string };
+  /** Resolves when it is durable that the node's process is about to be sent SIGTERM. */
+  readonly noteTermination: (record: NodeRecord) => Promise<void>;
   readonly observe: (event: OperationEvent, from: OperationState, to: OperationState) => void;
 }
 
@@ -154,6 +156,7 @@ class OperationShell implements Record<ShellEffect, () => void> {
 
   terminate(): void {
     this.#attempt(async () => {
+      await this.#around.noteTermination(this.#record);
       await this.#record.runner.terminate(running(this.#record));
       this.#send({ type: 'signalled' });
     });

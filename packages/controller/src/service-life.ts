@@ -49,13 +49,17 @@ async function findProcess(record: NodeRecord): Promise<void> {
   if (record.process === undefined) record.out.add('stopped');
 }
 
-/** Only after a crash: an orderly stop has left every node wished ready. */
+/**
+ * Only after a crash: an orderly stop has left every node wished ready. A process that was being stopped may not
+ * serve any more, however well it looks.
+ */
 async function applyWishes(life: ServiceLife): Promise<void> {
   const wishes = await life.store.wishes();
   for (const record of life.records) {
     const wish = wishes.get(record.config.name);
     if (wish === 'drained' && record.process !== undefined) record.out.add('operator');
-    if (wish === 'stopped' && record.process === undefined) record.out.add('operator');
+    if (wish === 'stopped' || wish === 'leaving') record.out.add('stopped');
+    if (wish === 'stopped') record.out.add('operator');
   }
 }
 
@@ -70,6 +74,7 @@ async function startNode(
   hasOpenEdges: boolean,
   signal: AbortSignal,
 ): Promise<void> {
+  if (record.out.has('stopped') && record.process !== undefined) await endProcess(life, record, signal);
   if (record.out.has('operator')) return;
   const wasRunning = record.process !== undefined;
   record.process ??= await record.runner.start(signal);
@@ -119,17 +124,19 @@ function warn(life: ServiceLife, thrown: unknown): void {
  * once. What is left at its deadline, or when the signal aborts, is killed.
  */
 export async function stopService(life: ServiceLife, signal: AbortSignal): Promise<void> {
-  const { timeoutGracefulShutdownMs, marginMs } = life.config.shutdown;
+  const { timeoutGracefulShutdownMs } = life.config.shutdown;
   const edgeDeadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutGracefulShutdownMs)]);
   await Promise.allSettled(life.edges.edges.map((edge) => edge.close(edgeDeadline)));
-  const nodeDeadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutGracefulShutdownMs + marginMs)]);
-  await Promise.all(life.records.map((record) => stopNode(life, record, nodeDeadline)));
+  await Promise.all(life.records.map((record) => endProcess(life, record, signal)));
   await Promise.all(life.config.nodes.map((node) => life.store.setWish(node.name, 'ready')));
 }
 
-async function stopNode(life: ServiceLife, record: NodeRecord, deadline: AbortSignal): Promise<void> {
+/** SIGTERM, then SIGKILL to what is left after grace and margin. */
+async function endProcess(life: ServiceLife, record: NodeRecord, signal: AbortSignal): Promise<void> {
   const process = record.process ?? (await record.runner.find());
   if (process === undefined) return;
+  const { timeoutGracefulShutdownMs, marginMs } = life.config.shutdown;
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutGracefulShutdownMs + marginMs)]);
   try {
     await record.runner.terminate(process);
     await record.runner.exited(process, deadline);

@@ -232,6 +232,37 @@ describe('the controller', () => {
     for (const name of ['a', 'c']) assert.equal((await nodeStatus(second, name)).inRotation, true, name);
   });
 
+  it('E9: lets a process that its predecessor was stopping end before the node serves again', async () => {
+    const first = makeRig();
+    await first.controller.open(never);
+    first.node('b').hang();
+    void first.controller.operate('restart', 'b', quiet);
+    await until('b was sent SIGTERM', () => first.node('b').signals().length > 0);
+    first.crash();
+    const dying = first.node('b').running();
+    const opening = openRig({ found: first.nodes, store: first.store });
+    await until('the edges are open again', () =>
+      (rigs.at(-1)?.edges[0]?.calls ?? []).some((call) => call.startsWith('open')),
+    );
+    assert.equal((await nodeStatus(rigs.at(-1) as Rig, 'b')).inRotation, false);
+    first.node('b').finish();
+    const second = await opening;
+    assert.equal((await nodeStatus(second, 'b')).state, 'ready');
+    assert.notEqual(second.node('b').running()?.pid, dying?.pid);
+  });
+
+  it('E9: ends what its predecessor was stopping for good', async () => {
+    const first = makeRig();
+    await first.controller.open(never);
+    first.node('b').hang();
+    void first.controller.operate('stop', 'b', quiet);
+    await until('b was sent SIGTERM', () => first.node('b').signals().length > 0);
+    first.crash();
+    const second = await openRig({ found: first.nodes, store: first.store });
+    assert.equal((await nodeStatus(second, 'b')).state, 'stopped');
+    assert.equal(second.node('b').running(), undefined);
+  });
+
   it('keeps what it did, the newest first', async () => {
     const rig = await openRig();
     await rig.controller.operate('drain', 'a', quiet);

@@ -1,7 +1,10 @@
 import type { HistoryEntry, OperationKind, OperationReport, RolloutReport } from '@lameduck/core';
 
-/** What the operator last asked of a node; survives the controller. */
-export type Wish = 'ready' | 'drained' | 'stopped';
+/**
+ * What is wanted of a node; survives the controller. `leaving` is noted before an operation that will start the node
+ * again sends SIGTERM: whoever finds such a process must see it end before the node may serve.
+ */
+export type Wish = 'ready' | 'drained' | 'stopped' | 'leaving';
 
 /** What outlives the controller: the operators' wishes and the history. Writes are durable when they resolve. */
 export interface Store {
