@@ -56,7 +56,8 @@ export class Isolation {
   async #isolate(record: NodeRecord): Promise<void> {
     const node = record.config.name;
     record.out.add('health');
-    this.#logger.warn({ node, check: record.health.last?.detail }, 'node isolated');
+    const reason = record.reason ?? record.health.last?.detail;
+    this.#logger.warn({ node, reason }, 'node isolated');
     await this.#edges.remove(node, () => {}, this.#signal);
   }
 

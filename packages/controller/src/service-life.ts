@@ -77,12 +77,16 @@ async function startNode(
   if (record.out.has('stopped') && record.process !== undefined) await endProcess(life, record, signal);
   if (record.out.has('operator')) return;
   const wasRunning = record.process !== undefined;
-  record.process ??= await record.runner.start(signal);
+  record.process ??= await record.runner.start(within(signal, life.config.startup.timeoutMs));
   life.revival.follow(record, record.process);
   if (wasRunning) return;
   await awaitHealthy(life, record, signal);
   if (hasOpenEdges) await life.edges.restore(record.config.name, () => {}, signal);
   record.out.clear();
+}
+
+function within(signal: AbortSignal, ms: number): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(ms)]);
 }
 
 async function awaitHealthy(life: ServiceLife, record: NodeRecord, signal: AbortSignal): Promise<void> {

@@ -27,7 +27,8 @@ export async function nodeStatus(
   const now = clock.now();
   noteState(record, now);
   const { state } = record.shown;
-  const reason = record.reason ?? (state === 'unhealthy' ? record.health.last?.detail : undefined);
+  // what went wrong once is no news of a node that is well
+  const reason = state === 'ready' ? undefined : (record.reason ?? failedCheck(record));
   return {
     name: config.name,
     kind: config.kind,
@@ -51,4 +52,8 @@ export async function nodeStatus(
           },
         }),
   };
+}
+
+function failedCheck({ health }: NodeRecord): string | undefined {
+  return health.verdict === 'down' ? health.last?.detail : undefined;
 }

@@ -12,6 +12,7 @@ export function describeIssue(issue: Issue, input: unknown): readonly ConfigProb
   }
   const got = valueAt(input, path);
   if (got === undefined) return [{ path, message: `is missing: ${wanted(issue)} is wanted` }];
+  if (path.length === 0) return [{ path, message: `must be a group of keys: current value is ${show(got)}` }];
   return [{ path, message: `${wording(issue)}: current value is ${show(got)}` }];
 }
 

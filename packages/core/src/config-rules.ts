@@ -19,20 +19,20 @@ function duplicates(
       seen.add(value);
       return [];
     }
-    return [{ path, message: `must be a ${what} that nothing else has: current value is "${value}"` }];
+    return [{ path, message: `must be ${what} that nothing else has: current value is "${value}"` }];
   });
 }
 
 const uniqueNodeNames: Rule = ({ nodes }) =>
   duplicates(
     nodes.map((node, index) => ({ path: ['nodes', index, 'name'], value: node.name })),
-    'node name',
+    'a node name',
   );
 
 const uniqueEdgeNames: Rule = ({ edges }) =>
   duplicates(
     edges.map((edge, index) => ({ path: ['edges', index, 'name'], value: edge.name })),
-    'edge name',
+    'an edge name',
   );
 
 const uniqueAddresses: Rule = ({ edges, nodes }) =>
@@ -48,7 +48,7 @@ const uniqueAddresses: Rule = ({ edges, nodes }) =>
         value: formatAddress(node.address),
       })),
     ],
-    'address',
+    'an address',
   );
 
 function exactlyOne(
@@ -88,33 +88,45 @@ function portProblem(path: readonly (string | number)[]): ConfigProblem {
   return { path, message: 'must have a port from 1 to 65535: current value is 0' };
 }
 
+/** The least that a duration may be: below it a rule of ours or of the peers could not hold. */
+function atLeast(
+  path: readonly (string | number)[],
+  ms: number | undefined,
+  leastMs: number,
+  why: string,
+): readonly ConfigProblem[] {
+  if (ms === undefined || ms >= leastMs) return [];
+  return [{ path, message: `must be at least ${leastMs}ms, ${why}: current value is ${ms}ms` }];
+}
+
 /** Deadlines nest: worker < master < controller; the master's share of the margin needs at least half a second. */
-const nestedDeadlines: Rule = ({ shutdown, health }) => [
-  ...(shutdown.margin >= 1000
-    ? []
-    : [
-        {
-          path: ['shutdown', 'margin'],
-          message: `must be at least 1s, so that the master can kill before the controller does: current value is ${shutdown.margin}ms`,
-        },
-      ]),
-  ...(shutdown.timeoutGracefulShutdown >= 1000
-    ? []
-    : [
-        {
-          path: ['shutdown', 'timeoutGracefulShutdown'],
-          message: `must be at least 1s, the resolution of Gunicorn: current value is ${shutdown.timeoutGracefulShutdown}ms`,
-        },
-      ]),
-  ...(health.interval === undefined || health.interval >= 10
-    ? []
-    : [
-        {
-          path: ['health', 'interval'],
-          message: `must be at least 10ms: current value is ${health.interval}ms`,
-        },
-      ]),
+const nestedDeadlines: Rule = ({ shutdown, startup, edges }) => [
+  ...atLeast(
+    ['shutdown', 'margin'],
+    shutdown.margin,
+    1000,
+    'so that the master can kill before the controller does',
+  ),
+  ...atLeast(
+    ['shutdown', 'timeoutGracefulShutdown'],
+    shutdown.timeoutGracefulShutdown,
+    1000,
+    'the resolution of Gunicorn',
+  ),
+  ...atLeast(['startup', 'timeout'], startup.timeout, 1000, 'the time that a process needs to start'),
+  ...edges.flatMap((edge, index) =>
+    atLeast(['edges', index, 'quiesceTimeout'], edge.quiesceTimeout, 1000, 'the time that a reload needs'),
+  ),
 ];
+
+const sensibleChecks: Rule = ({ health, nodes }) =>
+  [
+    { path: ['health'], health },
+    ...nodes.map((node, index) => ({ path: ['nodes', index, 'health'], health: node.health })),
+  ].flatMap(({ path, health: checks }) => [
+    ...atLeast([...path, 'interval'], checks?.interval, 10, 'so that checks leave room for requests'),
+    ...atLeast([...path, 'timeout'], checks?.timeout, 10, 'the time that an answer needs'),
+  ]);
 
 const attainableMinimum: Rule = ({ availability, nodes }) =>
   typeof availability.minAvailable === 'number' && availability.minAvailable > nodes.length
@@ -134,5 +146,6 @@ const rules: readonly Rule[] = [
   uniqueAddresses,
   realPorts,
   nestedDeadlines,
+  sensibleChecks,
   attainableMinimum,
 ];

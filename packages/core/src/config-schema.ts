@@ -17,24 +17,42 @@ const text = z.string().min(1, { error: 'must not be empty' });
 
 const path = text.refine((value) => !/[\0\n\r]/.test(value), { error: 'must be one line' });
 
-const address = z.string().transform((value, context): Address => {
-  const parsed = parseAddress(value);
-  if (parsed !== undefined) return parsed;
-  context.addIssue({ code: 'custom', message: 'must be HOST:PORT, [IPV6]:PORT or unix:/PATH', input: value });
-  return z.NEVER;
-});
+const address = z
+  .string({ error: 'must be HOST:PORT, [IPV6]:PORT or unix:/PATH' })
+  .transform((value, context): Address => {
+    const parsed = parseAddress(value);
+    if (parsed !== undefined) return parsed;
+    context.addIssue({
+      code: 'custom',
+      message: 'must be HOST:PORT, [IPV6]:PORT or unix:/PATH',
+      input: value,
+    });
+    return z.NEVER;
+  });
 
-const duration = z.string().transform((value, context): number => {
-  const ms = parseDurationMs(value);
-  if (ms !== undefined) return ms;
-  context.addIssue({ code: 'custom', message: 'must be a duration such as 500ms, 30s or 2m', input: value });
-  return z.NEVER;
-});
+const duration = z
+  .string({ error: 'must be a duration such as 500ms, 30s or 2m' })
+  .transform((value, context): number => {
+    const ms = parseDurationMs(value);
+    if (ms !== undefined && ms > 0) return ms;
+    context.addIssue({
+      code: 'custom',
+      message: 'must be a duration such as 500ms, 30s or 2m',
+      input: value,
+    });
+    return z.NEVER;
+  });
 
 const positive = z.number().int().min(1);
 
-const status = z.union([z.number().int().min(100).max(599), z.string().regex(/^[1-5]\d\d-[1-5]\d\d$/)], {
-  error: 'must be a status such as 200 or a range such as 200-299',
+const statusError = 'must be a status such as 200 or a range such as 200-299';
+const statusRange = z
+  .string()
+  .regex(/^[1-5]\d\d-[1-5]\d\d$/, { error: statusError })
+  .refine((text) => text.slice(0, 3) <= text.slice(4), { error: statusError });
+
+const status = z.union([z.number().int().min(100).max(599), statusRange], {
+  error: statusError,
 });
 
 const health = z.strictObject({

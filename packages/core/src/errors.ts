@@ -44,7 +44,7 @@ export class LameduckError extends Error {
   }
 }
 
-/** Exit codes of every command (documented in `lameduck --help` and docs/exit-codes.md). */
+/** Exit codes of every command (documented in `lameduck --help` and docs/restart.md). */
 export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   addressInUse: 1,
   alreadyRunning: 1,

@@ -158,7 +158,9 @@ function stepDrain(state: RunningState, event: OperationEvent): Next {
 function leaveDrain(state: RunningState, at: number): Next {
   const cancel: OperationEffect = { type: 'cancelTimer', timer: 'drain' };
   if (state.spec.kind === 'drain') return finish(state, at, 'drained', {}, [cancel]);
-  return { state: enter(state, 'terminate', at), effects: [cancel, { type: 'terminate' }] };
+  // begun before the signal is sent: the node must not cut what is left before we have counted it
+  const grace: OperationEffect = { type: 'startTimer', timer: 'grace', ms: state.spec.limits.graceMs };
+  return { state: enter(state, 'terminate', at), effects: [cancel, grace, { type: 'terminate' }] };
 }
 
 function observeInFlight(state: RunningState, count: number, at: number): Next {
@@ -167,15 +169,12 @@ function observeInFlight(state: RunningState, count: number, at: number): Next {
 }
 
 function stepTerminate(state: RunningState, event: OperationEvent): Next {
+  if (isOverdue(event)) return stay({ ...state, overdue: state.inFlightNow });
   if (event.type !== 'signalled') return stay(state);
   const { graceMs, marginMs } = state.spec.limits;
   return {
     state: enter(state, 'wait', event.at),
-    effects: [
-      { type: 'startTimer', timer: 'grace', ms: graceMs },
-      { type: 'startTimer', timer: 'kill', ms: graceMs + marginMs },
-      { type: 'awaitExit' },
-    ],
+    effects: [{ type: 'startTimer', timer: 'kill', ms: graceMs + marginMs }, { type: 'awaitExit' }],
   };
 }
 
@@ -187,13 +186,17 @@ const cancelWait: readonly OperationEffect[] = [
 function stepWait(state: RunningState, event: OperationEvent): Next {
   if (event.type === 'exited') return afterExit(state, event.at, cancelWait);
   if (event.type !== 'timerExpired') return stay(state);
-  // what is still under way when the node's own deadline passes is what the node aborts
-  if (event.timer === 'grace') return stay({ ...state, overdue: state.inFlightNow });
+  if (isOverdue(event)) return stay({ ...state, overdue: state.inFlightNow });
   if (event.timer !== 'kill') return stay(state);
   return {
     state: enter({ ...state, overdue: Math.max(state.overdue, state.inFlightNow) }, 'kill', event.at),
     effects: [...cancelWait, { type: 'kill' }],
   };
+}
+
+/** What is still under way when the node's own deadline passes is what the node aborts. */
+function isOverdue(event: OperationEvent): boolean {
+  return event.type === 'timerExpired' && event.timer === 'grace';
 }
 
 function stepKill(state: RunningState, event: OperationEvent): Next {

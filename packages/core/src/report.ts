@@ -54,9 +54,14 @@ export interface RolloutReport {
 export function reportExitCode(report: OperationReport | RolloutReport): number {
   if (report.operation === 'rollout') {
     if (report.result === 'aborted') return exitCodes[report.code ?? 'internal'];
-    return report.nodes.some((node) => node.result === 'killed') ? exitCodes.deadlinePassed : 0;
+    return report.nodes.some(hasCut) ? exitCodes.deadlinePassed : 0;
   }
   if (report.result === 'refused') return exitCodes.refused;
-  if (report.result === 'killed') return exitCodes.deadlinePassed;
+  if (report.result !== 'failed' && hasCut(report)) return exitCodes.deadlinePassed;
   return report.result === 'failed' ? exitCodes[report.code ?? 'internal'] : 0;
+}
+
+/** Whether work outlived its deadline: a process was killed, or requests were cut. */
+export function hasCut(report: OperationReport): boolean {
+  return report.result === 'killed' || report.lost > 0;
 }

@@ -74,7 +74,10 @@ describe('parseConfig', () => {
     });
     assert.equal(problems.length, 3, problems.join('\n'));
     assert.match(problems.join('\n'), /service: must be lower-case .*: current value is "Shop!"/);
-    assert.match(problems.join('\n'), /shutdown\.timeoutGracefulShutdown: must be text: current value is 30/);
+    assert.match(
+      problems.join('\n'),
+      /shutdown\.timeoutGracefulShutdown: must be a duration such as 500ms, 30s or 2m: current value is 30/,
+    );
     assert.match(problems.join('\n'), /balance: must be round_robin, .*: current value is "fastest"/);
   });
 
@@ -90,7 +93,7 @@ describe('parseConfig', () => {
     ]);
     const address = problemsOf(withNode({ name: 'd', address: '127.0.0.1:8080', process: { start: 'x' } }));
     assert.deepEqual(address, [
-      'nodes[3].address: must be a address that nothing else has: current value is "127.0.0.1:8080"',
+      'nodes[3].address: must be an address that nothing else has: current value is "127.0.0.1:8080"',
     ]);
   });
 
@@ -129,7 +132,7 @@ describe('parseConfig', () => {
 
   it('refuses deadlines that do not nest', () => {
     const problems = problemsOf({ ...validDocument(), shutdown: { margin: '100ms' } });
-    assert.match(problems[0] ?? '', /shutdown\.margin: must be at least 1s, so that the master can kill/);
+    assert.match(problems[0] ?? '', /shutdown\.margin: must be at least 1000ms, so that the master can kill/);
   });
 
   it('refuses a minimum that no number of nodes can reach', () => {

@@ -53,7 +53,9 @@ function problemsError(file: string, problems: readonly ConfigProblem[], locate:
   const lines = problems.map((problem) => {
     const place = locate(problem.path);
     const where = place === undefined ? file : `${file}:${place.line}:${place.column}`;
-    return `${where} ${formatPath(problem.path)}: ${problem.message}`;
+    return problem.path.length === 0
+      ? `${where} ${problem.message}`
+      : `${where} ${formatPath(problem.path)}: ${problem.message}`;
   });
   const details = {
     file,

@@ -23,8 +23,7 @@ export function readDocument(file: string, text: string): { value: unknown; loca
   return {
     value: document.toJS(),
     locate(path) {
-      const offset = offsetOf(document.contents, path);
-      if (offset === undefined) return undefined;
+      const offset = offsetOf(document.contents, path) ?? 0;
       const { line, col } = lines.linePos(offset);
       return { line, column: col };
     },

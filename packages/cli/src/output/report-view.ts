@@ -1,4 +1,4 @@
-import { formatMs, type OperationReport, type RolloutReport } from '@lameduck/core';
+import { formatMs, hasCut, type OperationReport, type RolloutReport } from '@lameduck/core';
 import { counted } from './counted.ts';
 import type { Screen } from './screen.ts';
 
@@ -18,10 +18,10 @@ export function formatReport(report: OperationReport | RolloutReport, screen: Sc
 }
 
 function formatOperation(report: OperationReport, screen: Screen): string {
-  const isGood = report.result !== 'failed' && report.result !== 'refused' && report.result !== 'killed';
+  const hasEnded = report.result !== 'failed' && report.result !== 'refused';
+  const isGood = hasEnded && !hasCut(report);
   const mark = isGood ? screen.paint('green', '✔') : screen.paint('red', '✖');
-  const returned =
-    report.operation === 'restart' && (isGood || report.result === 'killed') ? ', is back in rotation' : '';
+  const returned = report.operation === 'restart' && hasEnded ? ', is back in rotation' : '';
   const head = `${mark} ${report.operation} ${report.node}: ${outcomes[report.result]}${returned} (${formatMs(report.ms)})`;
   return [head, ...requestLine(report), ...killedLine(report), ...reasonLine(report.reason)].join('\n');
 }

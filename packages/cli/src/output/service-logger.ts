@@ -21,7 +21,7 @@ type Line = Record<string, unknown> & { readonly msg: string };
 
 const shown: Readonly<Record<string, (line: Line) => string>> = {
   'health changed': (line) => `health ${line['from']} to ${line['to']} (${line['check']})`,
-  'node isolated': (line) => `isolated: ${line['check']}`,
+  'node isolated': (line) => `isolated: ${line['reason']}`,
   'node back in rotation': () => 'back in rotation',
   'node died': (line) => `died (pid ${line['pid']}), start again in ${formatMs(Number(line['delayMs']))}`,
   'node killed': (line) => `killed (pids ${line['pids']})`,

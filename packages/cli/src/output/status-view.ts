@@ -1,4 +1,5 @@
 import { formatMs, type NodeState, type NodeStatus, type ServiceStatus } from '@lameduck/core';
+import { counted } from './counted.ts';
 import type { Screen } from './screen.ts';
 import { formatTable } from './table.ts';
 
@@ -47,9 +48,10 @@ export function formatStatus(status: ServiceStatus, screen: Screen): string {
   ].join('\n');
 }
 
-function countReady({ nodes }: ServiceStatus): string {
+function countReady({ nodes, edges }: ServiceStatus): string {
   const ready = nodes.filter((node) => node.inRotation && node.state === 'ready').length;
-  return `${ready} of ${nodes.length} nodes ready`;
+  const open = edges.filter((edge) => edge.state === 'ready').length;
+  return `${ready} of ${counted(nodes.length, 'node')} ready, ${open} of ${counted(edges.length, 'edge')} ready`;
 }
 
 function nodeRow(node: NodeStatus, screen: Screen): readonly string[] {

@@ -4,6 +4,8 @@ const mostLines = 15;
 const mostCauses = 3;
 const mostBytes = 65_536;
 // `ImportError: no module`, `TypeError [ERR_X]: no function`: how a traceback of Python or Node ends or begins.
+// How our own programs end when they could not start: one message that needs nothing before it.
+const ownWord = /^lameduck: /;
 const causeLine = /^[A-Za-z_][\w.]*(Error|Exception)( \[\w+\])?: /;
 
 /** Size of a log now, 0 where there is none: what is written from here on belongs to what starts now. */
@@ -22,6 +24,8 @@ export function readLogTail(file: string, fromOffset = 0): readonly string[] {
  */
 export function readFailureLog(file: string, fromOffset: number): readonly string[] {
   const lines = readLines(file, fromOffset);
+  const own = lines.findLastIndex((line) => ownWord.test(line));
+  if (own >= 0) return lines.slice(own);
   const tail = lines.slice(-mostLines);
   const causes = new Set(lines.slice(0, -mostLines).filter((line) => causeLine.test(line)));
   const missing = [...causes].filter((line) => !tail.includes(line)).slice(0, mostCauses);

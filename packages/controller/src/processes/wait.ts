@@ -6,6 +6,8 @@ import type { ProcessTree } from './tree.ts';
 
 // Node has no pidfd, and a process that is not our child sends no event: its end can only be looked for.
 const pollMs = 20;
+// For waits that last for the whole life of a node: an idle controller should cost nothing that can be felt.
+const slowPollMs = 200;
 const fullLookMs = 500;
 
 /** What an aborted wait rejects with: `deadlinePassed` for a time-out, else the reason as it is. */
@@ -16,24 +18,25 @@ export function abortReason(signal: AbortSignal, action: string): unknown {
   return new LameduckError('deadlinePassed', message, {}, reason);
 }
 
-/** Resolves once `look` gives a value; looks every 20 ms and rejects when the signal aborts. */
+/** Resolves once `look` gives a value; looks every 20 ms, or as told, and rejects when the signal aborts. */
 export async function poll<Value>(
   look: () => Value | undefined | Promise<Value | undefined>,
   signal: AbortSignal,
   action: string,
+  intervalMs: number = pollMs,
 ): Promise<Value> {
   while (!signal.aborted) {
     const value = await look();
     if (value !== undefined) return value;
-    await delay(pollMs, undefined, { signal }).catch(() => undefined);
+    await delay(intervalMs, undefined, { signal }).catch(() => undefined);
   }
   throw abortReason(signal, action);
 }
 
-/** Resolves when the process has ended; a zombie has. */
+/** Resolves when the process has ended, a fifth of a second late at most; a zombie has ended. */
 export async function processEnded(identity: ProcessIdentity, signal: AbortSignal): Promise<void> {
   const action = `wait for the end of process "${identity.pid}"`;
-  await poll(() => (findLiving(identity) === undefined ? true : undefined), signal, action);
+  await poll(() => (findLiving(identity) === undefined ? true : undefined), signal, action, slowPollMs);
 }
 
 /** Resolves when no process of the tree lives. */

@@ -78,7 +78,8 @@ export async function prepare(
   out: readonly string[],
   socket: string,
 ): Promise<Ground> {
-  if (options.kind === 'managed') prepareFolder(options.directory);
+  // an attached edge has its control socket there
+  prepareFolder(options.directory);
   const binary = options.nginx ?? options.environment.LAMEDUCK_NGINX ?? findBinary(options.environment.PATH);
   const bare: NginxCommand = { binary, arguments: [], environment: options.environment };
   const build = await readBuild(bare);
@@ -112,7 +113,7 @@ function findBinary(path: string | undefined): string {
 /** Writes the first plan that `nginx -t` takes; throws the first refusal where it takes none. */
 export async function writeFirstPlan(ground: Ground): Promise<Attempt> {
   const plans = listPlans(ground.options, ground.build);
-  let refusal: unknown;
+  const refusals: LameduckError[] = [];
   for (const plan of plans) {
     try {
       const attempt = await writePlan(ground, plan);
@@ -123,10 +124,11 @@ export async function writeFirstPlan(ground: Ground): Promise<Attempt> {
         { edge: ground.options.name, plan, reason: thrown.details },
         'plan refused by nginx',
       );
-      refusal ??= thrown;
+      refusals.push(thrown);
     }
   }
-  throw refusal ?? rejected(ground.options.name, 'no way to run it');
+  const lines = refusals.map(({ details }, index) => `${plans[index]?.mode}: ${details['line']}`);
+  throw rejected(ground.options.name, [...new Set(lines)].join('; '));
 }
 
 async function writePlan(ground: Ground, plan: Plan): Promise<Attempt> {

@@ -98,11 +98,14 @@ export async function quiesced(
     deadline,
   });
   if (state.phase === 'quiesced') return;
-  const got =
-    state.phase === 'unproven'
-      ? `${state.processes} old workers and ${state.sockets} connections to the node are left`
-      : state.phase;
-  throw unproven(opened.edge, 'every old nginx worker must end', got, deadline.reason);
+  throw unproven(opened.edge, 'every old nginx worker must end', whatIsLeft(state), deadline.reason);
+}
+
+function whatIsLeft(state: ReloadState): string {
+  if (state.phase !== 'unproven') return state.phase;
+  // connections are looked at only once the old workers are gone
+  if (state.processes > 0) return `${state.processes} old workers still serve`;
+  return `${state.sockets} connections to the node are open`;
 }
 
 interface Watched {
