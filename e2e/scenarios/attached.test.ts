@@ -23,6 +23,7 @@ function nginxConf(folder: string, port: number, include: string): string {
 load_module ${modules}/ndk_http_module.so;
 load_module ${modules}/ngx_http_lua_module.so;
 daemon off;
+${process.getuid?.() === 0 ? 'user root root;' : ''}
 pid ${folder}/nginx.pid;
 error_log ${folder}/error.log notice;
 worker_processes 2;

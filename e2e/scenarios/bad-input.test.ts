@@ -121,7 +121,9 @@ describe('a configuration that is wrong', () => {
   });
 
   it('that is not there is told, exit code 78', async () => {
-    const result = await runLameduck(makeRunFolder(), 'up', '--config', 'nowhere.yaml');
+    const folder = makeRunFolder();
+    folders.push(folder);
+    const result = await runLameduck(folder, 'up', '--config', 'nowhere.yaml');
     assert.equal(result.code, 78);
     assert.match(result.stderr, /Cannot read config ".*nowhere\.yaml": an existing file is wanted/);
   });
