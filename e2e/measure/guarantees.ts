@@ -1,5 +1,5 @@
 // Measures what docs/guarantees.md claims: restarts under mixed load, by mode and stack, with both ledgers.
-//   node e2e/measure/guarantees.ts [--restarts 21] [--requests 20000] [--only gate-mixed]
+//   node e2e/measure/guarantees.ts [--restarts 21] [--requests 20000] [--only gate-mixed|idle]
 // Prints the tables as Markdown. Takes about a minute for each row.
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -159,6 +159,8 @@ const outcomes: Outcome[] = [];
 for (const scenario of scenarios) {
   if (scenario.name.replace(', ', '-').includes(values.only)) outcomes.push(await runScenario(scenario));
 }
-sayLosses(outcomes);
-sayTimes(outcomes);
-if (values.only === '') await sayIdleCost();
+if (outcomes.length > 0) {
+  sayLosses(outcomes);
+  sayTimes(outcomes);
+}
+if (values.only === '' || values.only === 'idle') await sayIdleCost();
