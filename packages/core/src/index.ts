@@ -27,16 +27,15 @@ export {
   unknownHealth,
 } from './health.ts';
 export { type NodeFacts, nodeState, type OutReason } from './node-state.ts';
-export {
-  beginOperation,
-  type OperationEffect,
-  type OperationEvent,
-  type OperationLimits,
-  type OperationSpec,
-  type OperationState,
-  type OperationTimer,
-  stepOperation,
-} from './operation.ts';
+export { beginOperation, stepOperation } from './operation.ts';
+export type {
+  OperationEffect,
+  OperationEvent,
+  OperationLimits,
+  OperationSpec,
+  OperationState,
+  OperationTimer,
+} from './operation-state.ts';
 export { type ParsedConfig, parseConfig } from './parse-config.ts';
 export { stepPool } from './pool.ts';
 export type * from './pool-state.ts';

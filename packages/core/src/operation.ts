@@ -1,6 +1,16 @@
-import type { ErrorCode } from './errors.ts';
-import type { OperationKind, OperationReport, OperationResult, PhaseName, PhaseRecord } from './report.ts';
-import type { Transition } from './run-machine.ts';
+import {
+  enter,
+  finish,
+  type Next,
+  type OperationEffect,
+  type OperationEvent,
+  type OperationSpec,
+  type OperationState,
+  type Progress,
+  type RunningState,
+  stay,
+} from './operation-state.ts';
+import type { OperationResult, PhaseName } from './report.ts';
 
 /*
  * One operation on one node: the reference procedure and its way back.
@@ -17,74 +27,6 @@ import type { Transition } from './run-machine.ts';
  *   - `restore` is only asked for after the node's health has risen;
  *   - `finish` is asked for exactly once, and nothing is asked for after it.
  */
-
-/** Milliseconds that each wait may take. */
-export interface OperationLimits {
-  readonly drainMs: number;
-  readonly graceMs: number;
-  readonly marginMs: number;
-  readonly startupMs: number;
-}
-
-export interface OperationSpec {
-  readonly kind: OperationKind;
-  readonly node: string;
-  readonly limits: OperationLimits;
-}
-
-interface Progress {
-  readonly spec: OperationSpec;
-  readonly beganAt: number;
-  readonly phaseBeganAt: number;
-  readonly phases: readonly PhaseRecord[];
-  /** Requests in flight at the edges: when the node was out of rotation, now, and when the grace period passed. */
-  readonly inFlight: number;
-  readonly inFlightNow: number;
-  readonly overdue: number;
-  readonly killed: readonly number[];
-}
-
-export type OperationState =
-  | { readonly phase: 'idle'; readonly spec: OperationSpec }
-  | ({ readonly phase: PhaseName } & Progress)
-  | { readonly phase: 'done'; readonly report: OperationReport };
-
-type RunningState = Exclude<OperationState, { phase: 'idle' | 'done' }>;
-
-export type OperationTimer = 'drain' | 'grace' | 'kill' | 'startup';
-
-/** What happened; `at` is a monotonic clock in milliseconds. */
-export type OperationEvent = { readonly at: number } & (
-  | { readonly type: 'begun' }
-  | { readonly type: 'guardPassed' }
-  | { readonly type: 'guardRefused'; readonly reason: string }
-  | { readonly type: 'removed' }
-  | { readonly type: 'inFlightChanged'; readonly count: number }
-  | { readonly type: 'signalled' }
-  | { readonly type: 'exited' }
-  | { readonly type: 'killed'; readonly pids: readonly number[] }
-  | { readonly type: 'started' }
-  | { readonly type: 'healthRisen' }
-  | { readonly type: 'restored' }
-  | { readonly type: 'timerExpired'; readonly timer: OperationTimer }
-  | { readonly type: 'failed'; readonly code: ErrorCode; readonly reason: string }
-);
-
-export type OperationEffect =
-  | { readonly type: 'checkGuard' }
-  | { readonly type: 'remove' }
-  | { readonly type: 'watchInFlight' }
-  | { readonly type: 'terminate' }
-  | { readonly type: 'awaitExit' }
-  | { readonly type: 'kill' }
-  | { readonly type: 'start' }
-  | { readonly type: 'awaitHealth' }
-  | { readonly type: 'restore' }
-  | { readonly type: 'startTimer'; readonly timer: OperationTimer; readonly ms: number }
-  | { readonly type: 'cancelTimer'; readonly timer: OperationTimer }
-  | { readonly type: 'finish'; readonly report: OperationReport };
-
-type Next = Transition<OperationState, OperationEffect>;
 
 export function beginOperation(spec: OperationSpec): OperationState {
   return { phase: 'idle', spec };
@@ -263,42 +205,4 @@ function stepReturn(state: RunningState, event: OperationEvent): Next {
   const results = { start: 'started', ready: 'ready', restart: exitResult(state) } as const;
   const { kind } = state.spec;
   return finish(state, event.at, kind === 'drain' || kind === 'stop' ? 'failed' : results[kind], {});
-}
-
-function stay(state: RunningState): Next {
-  return { state, effects: [] };
-}
-
-function enter(state: RunningState, phase: PhaseName, at: number): RunningState {
-  return { ...state, phase, phaseBeganAt: at, phases: [...state.phases, closed(state, at)] };
-}
-
-function closed(state: RunningState, at: number): PhaseRecord {
-  return { name: state.phase, ms: Math.round((at - state.phaseBeganAt) * 10) / 10 };
-}
-
-const allTimers: readonly OperationTimer[] = ['drain', 'grace', 'kill', 'startup'];
-
-function finish(
-  state: RunningState,
-  at: number,
-  result: OperationResult,
-  why: { readonly code?: ErrorCode; readonly reason?: string },
-  effects: readonly OperationEffect[] = [],
-): Next {
-  const lost = Math.min(state.overdue, state.inFlight);
-  const report: OperationReport = {
-    operation: state.spec.kind,
-    node: state.spec.node,
-    result,
-    phases: [...state.phases, closed(state, at)],
-    inFlight: state.inFlight,
-    answered: state.inFlight - lost - (result === 'drained' ? state.inFlightNow : 0),
-    lost,
-    killed: state.killed,
-    ms: Math.round((at - state.beganAt) * 10) / 10,
-    ...why,
-  };
-  const cancels = allTimers.map((timer): OperationEffect => ({ type: 'cancelTimer', timer }));
-  return { state: { phase: 'done', report }, effects: [...effects, ...cancels, { type: 'finish', report }] };
 }

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import {
-  beginOperation,
-  type OperationEffect,
-  type OperationEvent,
-  type OperationState,
-  stepOperation,
-} from '../src/operation.ts';
+import { beginOperation, stepOperation } from '../src/operation.ts';
+import type { OperationEffect, OperationEvent, OperationState } from '../src/operation-state.ts';
 import type { OperationKind, OperationReport } from '../src/report.ts';
 import { limits } from './support.ts';
 

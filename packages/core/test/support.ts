@@ -1,4 +1,4 @@
-import type { OperationLimits } from '../src/operation.ts';
+import type { OperationLimits } from '../src/operation-state.ts';
 
 export const limits: OperationLimits = { drainMs: 3000, graceMs: 10_000, marginMs: 2000, startupMs: 5000 };
 
