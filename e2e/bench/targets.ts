@@ -85,7 +85,7 @@ export async function startTarget(target: Target): Promise<RunningTarget> {
   const [file = '', ...args] = target.command(port);
   const child = spawn(file, args, {
     env: { ...process.env, ...target.environment?.(port) },
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', 'ignore'],
   });
   await accepting(port, child, target.name);
   return {
