@@ -15,7 +15,7 @@ export interface Revival {
   follow(record: NodeRecord, process: ProcessIdentity): void;
 }
 
-/** Starts a node again whose main process has ended although nobody asked for it. */
+/** Starts a node again whose main process has ended although nobody asked for it, until it serves. */
 export function createRevival(
   clock: Clock,
   logger: Logger,
@@ -23,7 +23,7 @@ export function createRevival(
   onDeath: (record: NodeRecord) => void,
   signal: AbortSignal,
 ): Revival {
-  const deaths = new Map<NodeRecord, number>();
+  const attempts = new Map<NodeRecord, number>();
 
   function follow(record: NodeRecord, process: ProcessIdentity): void {
     const followedAt = clock.now();
@@ -34,21 +34,35 @@ export function createRevival(
   }
 
   function died(record: NodeRecord, process: ProcessIdentity, livedMs: number, log: string): void {
-    const node = record.config.name;
     // an operation that stops the node has taken the process already, or will see it end by itself
     if (record.process?.pid !== process.pid || record.operation !== undefined || signal.aborted) return;
     record.process = undefined;
     record.health = { ...record.health, verdict: 'down' };
     record.reason = 'its main process ended and nobody had asked for it';
-    const count = livedMs > wellAfterMs ? 0 : (deaths.get(record) ?? 0);
-    deaths.set(record, count + 1);
-    const delayMs = Math.min(longestDelayMs, firstDelayMs * delayFactor ** count);
-    logger.error({ node, pid: process.pid, delayMs, log }, 'node died');
+    logger.error({ node: record.config.name, pid: process.pid, log }, 'node died');
     onDeath(record);
-    const cancel = clock.schedule(delayMs, () => {
-      if (record.process === undefined && record.operation === undefined) void start(record);
-    });
+    if (livedMs > wellAfterMs) attempts.delete(record);
+    scheduleStart(record);
+  }
+
+  function scheduleStart(record: NodeRecord): void {
+    const count = attempts.get(record) ?? 0;
+    attempts.set(record, count + 1);
+    const delayMs = Math.min(longestDelayMs, firstDelayMs * delayFactor ** count);
+    logger.info({ node: record.config.name, delayMs }, 'node will be started again');
+    const cancel = clock.schedule(delayMs, () => void revive(record));
     signal.addEventListener('abort', cancel, { once: true });
+  }
+
+  /** An operator who acted meanwhile has taken over. */
+  async function revive(record: NodeRecord): Promise<void> {
+    if (isTakenOver(record)) return;
+    await start(record);
+    if (record.process === undefined && !isTakenOver(record)) scheduleStart(record);
+  }
+
+  function isTakenOver(record: NodeRecord): boolean {
+    return record.process !== undefined || record.operation !== undefined || signal.aborted;
   }
 
   return { follow };

@@ -184,6 +184,17 @@ describe('the controller', () => {
     });
   });
 
+  it('tries again where a node that died does not start', async () => {
+    const rig = await openRig();
+    rig.node('a').failStarts(new LameduckError('startFailed', 'no database yet'));
+    rig.node('a').crash();
+    await until('one start has failed', async () =>
+      (await rig.controller.history(5)).some(({ report }) => report?.result === 'failed'),
+    );
+    rig.node('a').failStarts();
+    await until('it serves', async () => (await nodeStatus(rig, 'a')).state === 'ready');
+  });
+
   it('brings a node back by itself whose restart failed for its health, once that has risen', async () => {
     const rig = await openRig();
     rig.sick.add('a');
