@@ -131,9 +131,12 @@ class ServiceController implements Controller {
     this.#closing.abort(new LameduckError('notRunning', 'Cannot go on: the controller is stopping'));
     this.#life.monitor.stop();
     await this.#life.isolation.settled();
-    await stopService(this.#life, signal);
-    await this.#parts.checker.close();
-    await this.#parts.store.close();
+    try {
+      await stopService(this.#life, signal);
+    } finally {
+      await this.#parts.checker.close();
+      await this.#parts.store.close();
+    }
   }
 }
 

@@ -137,7 +137,8 @@ export async function stopService(life: ServiceLife, signal: AbortSignal): Promi
 
 /** SIGTERM, then SIGKILL to what is left after grace and margin. */
 async function endProcess(life: ServiceLife, record: NodeRecord, signal: AbortSignal): Promise<void> {
-  const process = record.process ?? (await record.runner.find());
+  // a pid file that cannot be read has been told at the start; it must not keep the rest from being stopped
+  const process = record.process ?? (await record.runner.find().catch(() => undefined));
   if (process === undefined) return;
   const { timeoutGracefulShutdownMs, marginMs } = life.config.shutdown;
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutGracefulShutdownMs + marginMs)]);

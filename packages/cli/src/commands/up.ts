@@ -47,8 +47,7 @@ async function runUp(service: Service, screen: Screen): Promise<void> {
   } catch (error) {
     if (!stop.graceful.aborted) throw error;
   } finally {
-    await controller.close(stop.quick);
-    await api.close();
+    await controller.close(stop.quick).finally(() => api.close());
   }
   screen.note('stopped');
 }
