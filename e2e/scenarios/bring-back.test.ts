@@ -36,7 +36,7 @@ describe('a node that comes back', () => {
     const start = `exec ${process.execPath} ${join(folder, 'server.mjs')}`;
     service = await runService({
       nodes: ['app', 'app'],
-      config: { health: { interval: '100ms', rise: 3 }, startup: { timeout: '8s' } },
+      config: { health: { interval: '100ms', rise: 3 }, startup: { timeout: '15s' } },
       overrides: { b: { app: undefined, process: { start } } },
     });
   });
@@ -80,7 +80,7 @@ describe('a node that comes back', () => {
     writeFileSync(sick, '');
     const result = await service.lameduck('start', 'b', '--json');
     assert.equal(result.code, 1);
-    assert.match(reportOf(result).reason ?? '', /is not healthy 8000 ms after its start/);
+    assert.match(reportOf(result).reason ?? '', /is not healthy 15000 ms after its start/);
     assert.equal((await nodeOf(service, 'b')).inRotation, false);
     rmSync(sick);
     await until('it returns by itself', async () => (await nodeOf(service, 'b')).state === 'ready');

@@ -4,6 +4,7 @@ import type { EdgeSet } from './edge-set.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import type { Isolation } from './isolation.ts';
 import type { NodeRecord } from './node-record.ts';
+import type { ProcessIdentity } from './ports/node-runner.ts';
 import type { Store } from './ports/store.ts';
 import type { Revival } from './revival.ts';
 
@@ -77,7 +78,7 @@ async function startNode(
   if (record.out.has('stopped') && record.process !== undefined) await endProcess(life, record, signal);
   if (record.out.has('operator')) return;
   const wasRunning = record.process !== undefined;
-  record.process ??= await record.runner.start(within(signal, life.config.startup.timeoutMs));
+  record.process ??= await startProcess(life, record, signal);
   life.revival.follow(record, record.process);
   if (wasRunning) return;
   await awaitHealthy(life, record, signal);
@@ -85,8 +86,21 @@ async function startNode(
   record.out.clear();
 }
 
-function within(signal: AbortSignal, ms: number): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+async function startProcess(
+  life: ServiceLife,
+  record: NodeRecord,
+  signal: AbortSignal,
+): Promise<ProcessIdentity> {
+  const { timeoutMs } = life.config.startup;
+  const deadline = AbortSignal.timeout(timeoutMs);
+  try {
+    return await record.runner.start(AbortSignal.any([signal, deadline]));
+  } catch (error) {
+    if (!deadline.aborted || signal.aborted) throw error;
+    const { name } = record.config;
+    const message = `Cannot start node "${name}": a process that serves within ${timeoutMs} ms (startup.timeout) is wanted`;
+    throw new LameduckError('startFailed', message, { node: name }, error);
+  }
 }
 
 async function awaitHealthy(life: ServiceLife, record: NodeRecord, signal: AbortSignal): Promise<void> {
