@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'refused'
   | 'reloadFailed'
   | 'startFailed'
+  | 'upgradeFailed'
   | 'usage';
 
 /** JSON-safe facts that go with an error. */
@@ -62,6 +63,7 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   refused: 6,
   reloadFailed: 1,
   startFailed: 1,
+  upgradeFailed: 1,
   usage: 2,
 };
 
@@ -83,6 +85,7 @@ export const httpStatuses: Readonly<Record<ErrorCode, number>> = {
   refused: 409,
   reloadFailed: 502,
   startFailed: 502,
+  upgradeFailed: 502,
   usage: 400,
 };
 

@@ -38,6 +38,7 @@ export type {
 } from './operation-state.ts';
 export { type ParsedConfig, parseConfig } from './parse-config.ts';
 export { stepPool } from './pool.ts';
+export { takersOf } from './pool-hand-off.ts';
 export type * from './pool-state.ts';
 export { backOffMs, initialPool, poolStatus } from './pool-state.ts';
 export type * from './protocol.ts';
@@ -50,3 +51,31 @@ export {
   stepRollout,
 } from './rollout.ts';
 export { type Machine, runMachine, type Step, type Transition } from './run-machine.ts';
+export {
+  formatOrigin,
+  type Origin,
+  type Origins,
+  type ParsedSettings,
+  parseRunSettings,
+  type SettingProblem,
+  type SettingSources,
+} from './run-settings.ts';
+export {
+  flagOf,
+  type RunSettings,
+  runSettings,
+  type Setting,
+  type SettingName,
+  settingList,
+  variableOf,
+} from './run-settings-table.ts';
+export {
+  initialUpgrade,
+  stepUpgrade,
+  type UpgradeEffect,
+  type UpgradeEvent,
+  type UpgradeOutcome,
+  type UpgradeSettings,
+  type UpgradeState,
+  type UpgradeTimer,
+} from './upgrade.ts';

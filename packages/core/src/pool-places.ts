@@ -109,11 +109,21 @@ export function fillPlaces(draft: Draft, generation: number): void {
 
 const costOfLeaving: Readonly<Record<PlaceState, number>> = { waiting: 0, booting: 1, ready: 2, draining: 3 };
 
-/** Retires what is beyond the target: what does not serve yet first, then the oldest. Only candidates count. */
-export function retireSurplus(draft: Draft, isCandidate: (worker: PoolWorker) => boolean): void {
+/** In a reload age alone counts: a worn new worker is worth more than any old one. */
+function wornFirst({ state: { phase } }: Draft, a: PoolWorker, b: PoolWorker): number {
+  return phase === 'ready' ? Number(b.isWorn === true) - Number(a.isWorn === true) : 0;
+}
+
+/** Retires what is beyond `most`: what does not serve yet first, then worn, then the oldest. Only candidates count. */
+export function retireSurplus(
+  draft: Draft,
+  isCandidate: (worker: PoolWorker) => boolean,
+  most: number = draft.state.target,
+): void {
   const candidates = staying(draft)
     .filter(isCandidate)
-    .toSorted((a, b) => costOfLeaving[a.state] - costOfLeaving[b.state] || a.id - b.id);
-  for (const worker of candidates.slice(0, Math.max(0, candidates.length - draft.state.target)))
-    retire(draft, worker);
+    .toSorted(
+      (a, b) => costOfLeaving[a.state] - costOfLeaving[b.state] || wornFirst(draft, a, b) || a.id - b.id,
+    );
+  for (const worker of candidates.slice(0, Math.max(0, candidates.length - most))) retire(draft, worker);
 }

@@ -5,6 +5,8 @@ import type { MasterState } from './protocol.ts';
 export interface PoolSettings {
   /** Processes a reload may run beyond the target, draining ones included. */
   readonly extraWorkers: number;
+  /** The same for the replacement of worn workers: so many are being replaced at once. */
+  readonly maxRecycling: number;
   /** From the spawn to the first sign of life, and from the spawn to `ready`. */
   readonly bootTimeoutMs: number;
   readonly readyTimeoutMs: number;
@@ -29,6 +31,8 @@ export interface PoolWorker {
   /** Crashes in a row of this place. */
   readonly crashes: number;
   readonly isKilled: boolean;
+  /** Served enough, or grew too large: to be replaced, ready-first. */
+  readonly isWorn?: boolean;
   /** Why it could not start, in the worker's own words. */
   readonly failure?: string;
 }
@@ -92,6 +96,8 @@ export type PoolEvent =
       readonly signal: string | null;
     }
   | { readonly type: 'timerFired'; readonly timer: PoolTimer }
+  /** A ready worker shall be replaced for its age or memory. */
+  | { readonly type: 'recycleRequested'; readonly id: number }
   | { readonly type: 'reloadRequested'; readonly ticket?: number }
   | { readonly type: 'scaleRequested'; readonly workers: number }
   | { readonly type: 'stopRequested'; readonly mode: StopMode };

@@ -21,6 +21,7 @@
  * 5. In a reload no old worker is told to leave unless enough others are ready to hold the target.
  * 6. Nothing is spawned once the stop has begun. A failure after the first success never stops the pool.
  * 7. Each reload ticket is answered exactly once.
+ * 8. A worn worker leaves only when its replacement is ready; all processes stay within target + maxRecycling.
  */
 import { assertNever, exitCodes } from './errors.ts';
 import {
@@ -39,6 +40,7 @@ import {
   startTimer,
   staying,
 } from './pool-places.ts';
+import { settleWorn } from './pool-recycling.ts';
 import type {
   KillReason,
   PoolEffect,
@@ -73,7 +75,7 @@ function settle(draft: Draft): void {
   if (state.phase === 'reloading') settleReload(draft, state.fresh);
   else {
     fillPlaces(draft, state.generation);
-    retireSurplus(draft, () => true);
+    settleWorn(draft);
   }
   announce(draft);
   if (draft.state.phase !== 'ready' || draft.state.nextReload === undefined) return;
@@ -94,7 +96,7 @@ function apply(draft: Draft, event: PoolEvent): void {
     case 'reloadRequested':
       return;
     case 'scaleRequested':
-      draft.state = { ...draft.state, target: Math.max(1, event.workers) };
+      draft.state = { ...draft.state, target: Math.max(0, event.workers) };
       return;
     case 'stopRequested':
       stop(draft, event.mode);
@@ -125,6 +127,9 @@ function hear(draft: Draft, worker: PoolWorker, event: WorkerEvent): void {
       return;
     case 'workerFailed':
       change(draft, { ...worker, failure: event.message });
+      return;
+    case 'recycleRequested':
+      if (worker.state === 'ready') change(draft, { ...worker, isWorn: true });
       return;
     case 'workerDraining':
       // Someone terminated it behind our back: not a crash, yet one that repeats itself must back off all the same.

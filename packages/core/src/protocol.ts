@@ -3,11 +3,24 @@
  * Types only, so that `@lameduck/worker` can import them without a dependency at run time.
  */
 
+/** Lines of the access log: JSON, or as Apache and nginx write them. */
+export type AccessLogFormat = 'json' | 'combined';
+
+/** Why a healthy worker is replaced. */
+export type RecycleReason = 'maxRequests' | 'maxMemory';
+
+/** How long the answers of one worker took, since its start. */
+export interface LatencyCounts {
+  /** Answers within each of the assignment's `latencyBucketsMs` and not within the one before; the rest is last. */
+  readonly buckets: readonly number[];
+  readonly sumMs: number;
+}
+
 /** What a worker is told when it is started: JSON in the environment variable `LAMEDUCK_WORKER`. */
 export interface WorkerAssignment {
   readonly id: number;
   readonly generation: number;
-  /** Absolute path of the module that exports the application. */
+  /** Absolute path of the module that exports the application, or of a program that listens. */
   readonly entry: string;
   /** Number of the inherited listening socket. */
   readonly fd: number;
@@ -23,7 +36,47 @@ export interface WorkerAssignment {
   readonly shutdownMs?: number;
   /** How long a half-sent request header may hold the drain. The worker has a default. */
   readonly headerMs?: number;
+  /** Most time for WebSockets and event streams after they were told to leave. The worker has a default. */
+  readonly sessionMs?: number;
+  /** Time between failing readiness and the end of accepting when the whole node leaves; a part of `graceMs`. */
+  readonly lameDuckMs?: number;
+  /** Ready when the application says `process.send('ready')`, not when it listens. */
+  readonly waitReady?: boolean;
+  /** PEM files: TLS. */
+  readonly certfile?: string;
+  readonly keyfile?: string;
+  /** HTTP/2 beside HTTP/1.1. */
+  readonly http2?: boolean;
+  /** Limits of one request; 0 or none: Node's own. */
+  readonly requestTimeoutMs?: number;
+  readonly limitRequestBody?: number;
+  readonly limitRequestHeaderSize?: number;
+  readonly limitRequestHeaderFields?: number;
+  /** Answer clients that half-close after their request. */
+  readonly allowHalfOpen?: boolean;
+  /** Upper bounds of the buckets in which the worker counts how long answers take; it measures nothing without. */
+  readonly latencyBucketsMs?: readonly number[];
+  /** Absolute path, or `-` for standard output. */
+  readonly accessLog?: { readonly path: string; readonly format: AccessLogFormat };
+  /** Write the stack of a blocked event loop to the inherited pipe `fd` once it has been blocked for so long. */
+  readonly hangStack?: { readonly fd: number; readonly afterMs: number };
 }
+
+/** What a master hands on to each worker as it is. */
+export type WorkerOptions = Pick<
+  WorkerAssignment,
+  | 'sessionMs'
+  | 'lameDuckMs'
+  | 'waitReady'
+  | 'certfile'
+  | 'keyfile'
+  | 'http2'
+  | 'requestTimeoutMs'
+  | 'limitRequestBody'
+  | 'limitRequestHeaderSize'
+  | 'limitRequestHeaderFields'
+  | 'allowHalfOpen'
+>;
 
 /** Counts of one worker at one moment. */
 export interface WorkerCounts {
@@ -43,16 +96,30 @@ export interface WorkerCounts {
 export type WorkerToMaster =
   | { readonly type: 'ready' }
   /** Every second, and once more before the exit. Any message counts as a sign of life. */
-  | { readonly type: 'beat'; readonly counts: WorkerCounts }
+  | { readonly type: 'beat'; readonly counts: WorkerCounts; readonly latency?: LatencyCounts }
   | { readonly type: 'draining' }
   /** The drain has ended; `aborted` names what outlived the grace period, as `METHOD /path`. */
   | { readonly type: 'drained'; readonly aborted: readonly string[] }
   /** The worker could not start and is about to exit 3. */
-  | { readonly type: 'failed'; readonly message: string };
+  | { readonly type: 'failed'; readonly message: string }
+  /** Comes with the handle of an idle connection, which a sibling shall serve on; numbered by the worker. */
+  | { readonly type: 'handOff'; readonly connection: number }
+  /** Told before the first byte is read from an adopted connection; not taken means that none will be. */
+  | { readonly type: 'adopted'; readonly connection: number; readonly isTaken: boolean };
 
 export type MasterToWorker =
   /** No edge can pick this node any more: idle connections need not linger. */
-  { readonly type: 'linger'; readonly lingerMs: number };
+  | { readonly type: 'linger'; readonly lingerMs: number }
+  /** Readiness fails while it is on; everything is still served. */
+  | { readonly type: 'lameDuck'; readonly isOn: boolean }
+  /** The access log was moved away: open it again under its name. */
+  | { readonly type: 'reopenLogs' }
+  /** Drain, and hand each connection over as it becomes idle: siblings stay. */
+  | { readonly type: 'leave' }
+  /** Comes with the handle of a connection of a sibling; numbered by the master. */
+  | { readonly type: 'adopt'; readonly connection: number }
+  /** What became of a `handOff`; not taken means that the worker still serves it, and that no sibling can. */
+  | { readonly type: 'handedOff'; readonly connection: number; readonly isTaken: boolean };
 
 export type WorkerState = 'booting' | 'ready' | 'draining';
 
@@ -78,8 +145,33 @@ export interface MasterStatus {
   readonly target: number;
   /** Workers that crashed since the start. */
   readonly crashes: number;
+  /** Readiness fails on demand. */
+  readonly isLameDuck?: boolean;
+  /** While a new master takes this one's place. */
+  readonly upgrade?: 'starting' | 'handingOver' | 'announcing' | 'backingOut' | 'left';
   readonly workers: readonly WorkerStatus[];
 }
+
+/** What a master that is being upgraded tells its successor: JSON in the environment variable `LAMEDUCK_UPGRADE`. */
+export interface Succession {
+  /** Number of the inherited listening socket. */
+  readonly fd: number;
+  /** As the old master has it: the kernel knows another name of a unix socket. */
+  readonly address: string;
+  /** The file of a unix socket is ours to remove at the end. */
+  readonly ownsFile: boolean;
+  readonly isLameDuck: boolean;
+}
+
+/** Over the IPC channel between an old master and its successor. The end of the channel is the end of the old one's say. */
+export type SuccessorToMaster =
+  /** All its workers are ready. */
+  | { readonly type: 'masterReady'; readonly pid: number }
+  /** Pid file and control socket are its own now. */
+  | { readonly type: 'tookOver' }
+  | { readonly type: 'masterFailed'; readonly message: string };
+
+export type MasterToSuccessor = { readonly type: 'takeOver' };
 
 /** Body of every error answer on a control socket. */
 export interface ErrorBody {

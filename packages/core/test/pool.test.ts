@@ -15,6 +15,7 @@ import {
 
 const settings: PoolSettings = {
   extraWorkers: 1,
+  maxRecycling: 2,
   bootTimeoutMs: 1000,
   readyTimeoutMs: 2000,
   heartbeatTimeoutMs: 3000,
@@ -96,10 +97,13 @@ const isReady = (state: PoolState, id: number): boolean =>
 
 /** Invariants 2, 4 and 5, which are about one step. */
 function assertStep(before: PoolState, after: PoolState, effects: readonly PoolEffect[]): void {
-  const processes = after.workers.filter((worker) => worker.state !== 'waiting').length;
+  // What was killed is gone in a moment, and nobody waits for it.
+  const processes = after.workers.filter((worker) => worker.state !== 'waiting' && !worker.isKilled).length;
+  const isReloading = after.phase === 'reloading';
   if (effects.some((effect) => effect.type === 'spawnWorker'))
     assert.ok(
-      staying(after).length <= after.target || processes <= after.target + settings.extraWorkers,
+      staying(after).length <= after.target ||
+        processes <= after.target + (isReloading ? settings.extraWorkers : settings.maxRecycling),
       `too many processes: ${JSON.stringify(after)}`,
     );
   const hasFailed = effects.some(
@@ -124,7 +128,7 @@ type Move =
   | { readonly do: 'send'; readonly event: PoolEvent }
   | {
       readonly do: 'worker';
-      readonly type: 'workerHeard' | 'workerReady' | 'workerDraining';
+      readonly type: 'workerHeard' | 'workerReady' | 'workerDraining' | 'recycleRequested';
       readonly pick: number;
     }
   | { readonly do: 'fail' | 'timer'; readonly pick: number }
@@ -141,10 +145,15 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     }),
   },
   {
-    weight: 2,
+    weight: 3,
     arbitrary: fc.record({
       do: fc.constant('worker' as const),
-      type: fc.constantFrom('workerHeard' as const, 'workerDraining' as const),
+      type: fc.constantFrom(
+        'workerHeard' as const,
+        'workerDraining' as const,
+        'recycleRequested' as const,
+        'recycleRequested' as const,
+      ),
       pick,
     }),
   },
@@ -284,7 +293,7 @@ describe('pool: every history that calms down', () => {
         if (world.state.phase === 'stopping' || world.state.phase === 'stopped') return;
         assert.equal(world.state.phase, 'ready');
         assert.equal(world.state.workers.length, world.state.target);
-        assert.ok(world.state.workers.every((worker) => worker.state === 'ready'));
+        assert.ok(world.state.workers.every((worker) => worker.state === 'ready' && worker.isWorn !== true));
       }),
       { numRuns: 1000 },
     );
@@ -391,6 +400,53 @@ describe('pool: crashes', () => {
     assert.ok(effects.some((effect) => effect.type === 'killWorker' && effect.reason === 'silent'));
     world.send({ type: 'timerFired', timer: { name: 'respawn', id: 3 } });
     assert.ok(world.processes.has(3));
+  });
+});
+
+describe('pool: recycling', () => {
+  const recycle = (id: number): PoolEvent => ({ type: 'recycleRequested', id });
+
+  it('R20: starts a replacement first and tells the worn worker to leave when it is ready', () => {
+    const world = readyPool(2);
+    assert.deepEqual(terminated(world.send(recycle(1))), []);
+    assert.deepEqual([...world.processes], [1, 2, 3]);
+    assert.deepEqual(terminated(world.send({ type: 'workerReady', id: 3 })), [1]);
+    world.send(exited(1));
+    assert.deepEqual([world.state.phase, [...world.processes]], ['ready', [2, 3]]);
+    assert.equal(world.state.generation, 1);
+  });
+
+  it('R20: replaces no more at once than it may, the leaving ones included', () => {
+    const world = readyPool(4);
+    for (const id of [1, 2, 3, 4]) world.send(recycle(id));
+    assert.deepEqual([...world.processes], [1, 2, 3, 4, 5, 6]);
+    world.send({ type: 'workerReady', id: 5 });
+    assert.equal(world.processes.size, 6, 'the leaving worker still counts');
+    world.send(exited(1));
+    assert.deepEqual([...world.processes], [2, 3, 4, 5, 6, 7]);
+  });
+
+  it('lets a replacement that fails at boot wait its back-off; the worn worker serves on', () => {
+    const world = readyPool(1);
+    world.send(recycle(1));
+    const delays = [2, 3, 4].map((id) => {
+      const effects = world.send(exited(id, 3));
+      assert.deepEqual([...world.processes], [1]);
+      world.send({ type: 'timerFired', timer: { name: 'respawn', id: id + 1 } });
+      const timer = effects.find((effect) => effect.type === 'startTimer' && effect.timer.name === 'respawn');
+      return timer?.type === 'startTimer' && timer.ms;
+    });
+    assert.deepEqual(delays, [0, 1500, 2250]);
+    assert.deepEqual(terminated(world.send({ type: 'workerReady', id: 5 })), [1]);
+  });
+
+  it('leaves it to a reload to replace worn workers of the old generation', () => {
+    const world = readyPool(1);
+    world.send({ type: 'reloadRequested', ticket: 1 });
+    assert.deepEqual(world.send(recycle(1)), []);
+    world.send({ type: 'workerReady', id: 2 });
+    world.send(exited(1));
+    assert.deepEqual([[...world.processes], world.state.phase], [[2], 'ready']);
   });
 });
 

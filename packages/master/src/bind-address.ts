@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { unlink } from 'node:fs/promises';
+import { link, unlink } from 'node:fs/promises';
 import * as net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { type Address, formatAddress, LameduckError } from '@lameduck/core';
@@ -11,6 +11,9 @@ export interface Listener {
   readonly fd: number;
   /** With the real port where port 0 was asked for. */
   readonly address: Address;
+  /** The file of a unix socket is ours to remove. */
+  readonly ownsFile: boolean;
+  own(isOurs: boolean): void;
   /** Gives the socket up, and removes a unix socket's file if it is still ours. */
   close(): Promise<void>;
 }
@@ -38,7 +41,13 @@ async function bindTcp(address: TcpAddress): Promise<Listener> {
   const { host, family } = await resolveHost(address);
   try {
     const bound = openTcp(host, address.port, family);
-    return { fd: bound.fd, address: { ...address, port: bound.port }, close: async () => bound.close() };
+    return {
+      fd: bound.fd,
+      address: { ...address, port: bound.port },
+      ownsFile: false,
+      own: () => undefined,
+      close: async () => bound.close(),
+    };
   } catch (error) {
     const holder = codeOf(error) === 'EADDRINUSE' ? await findPortHolder(address.port) : undefined;
     throw bindError(address, error, holder);
@@ -79,6 +88,10 @@ function openTcp(host: string, port: number, family: number): BoundTcp {
   return { fd: handle.fd, port: name.port ?? port, close: () => handle.close() };
 }
 
+/**
+ * Bound under a name of our own, then linked to its path: libuv removes the name it bound when the handle is closed,
+ * at the end of the process at the latest, and in an upgrade the socket must outlive both.
+ */
 async function bindUnix(address: UnixAddress, mode: number): Promise<Listener> {
   const { path } = address;
   const found = await probeSocketFile(path).catch((error: unknown) => {
@@ -86,14 +99,31 @@ async function bindUnix(address: UnixAddress, mode: number): Promise<Listener> {
   });
   if (found === 'live' || found === 'otherFile') throw bindError(address, systemError(-98));
   if (found === 'stale') await unlink(path);
-  const handle = withFileMode(mode, () => createServerHandle(path, -1, -1));
+  const temporary = `${path}.${process.pid}`;
+  await unlink(temporary).catch(() => undefined);
+  const handle = withFileMode(mode, () => createServerHandle(temporary, -1, -1));
   if (typeof handle === 'number') throw bindError(address, systemError(handle));
+  try {
+    // Unlike a rename, it fails where somebody else was faster.
+    await link(temporary, path);
+    await unlink(temporary);
+  } catch (error) {
+    handle.close();
+    throw bindError(address, codeOf(error) === 'EEXIST' ? systemError(-98) : error);
+  }
   const inode = await inodeOf(path);
+  let isOwner = true;
   return {
     fd: handle.fd,
     address,
+    get ownsFile(): boolean {
+      return isOwner;
+    },
+    own: (isOurs) => {
+      isOwner = isOurs;
+    },
     close: async () => {
-      await unlinkIfSame(path, inode);
+      if (isOwner) await unlinkIfSame(path, inode);
       handle.close();
     },
   };

@@ -5,6 +5,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Master } from './master.ts';
+import { metricsType } from './metrics/render-metrics.ts';
 
 const maxBodyBytes = 16_384;
 const maxWorkers = 1024;
@@ -14,6 +15,10 @@ const scaleBody = z.strictObject({ workers: z.int().min(1).max(maxWorkers) });
 const lingerBody = z.strictObject({ ms: z.int().min(0).max(maxLingerMs).nullable() });
 const stopBody = z.strictObject({ mode: z.enum(['graceful', 'quick']).default('graceful') });
 const reloadBody = z.strictObject({});
+const upgradeBody = z.strictObject({
+  environment: z.record(z.string().regex(/^[A-Za-z_]\w*$/), z.string()).default({}),
+});
+const lameDuckBody = z.strictObject({ isOn: z.boolean().default(true) });
 
 /** The control API of one master: JSON in, JSON out, every error as `ErrorBody`. */
 export function controlRoutes(master: Master, logger: Logger): Hono {
@@ -22,6 +27,9 @@ export function controlRoutes(master: Master, logger: Logger): Hono {
     bodyLimit({ maxSize: maxBodyBytes, onError: () => reject('read', 'body', 'at most 16 KiB', 'more') }),
   );
   app.get('/status', (context) => context.json(master.status()));
+  app.get('/metrics', async (context) =>
+    context.body(await master.metrics(), 200, { 'content-type': metricsType }),
+  );
   app.post('/reload', async (context) => {
     await parse(context, 'reload', reloadBody);
     return context.json({ generation: await master.reload() });
@@ -35,6 +43,15 @@ export function controlRoutes(master: Master, logger: Logger): Hono {
     const { mode } = await parse(context, 'stop', stopBody);
     master.stop(mode);
     return context.json(master.status(), 202);
+  });
+  app.post('/upgrade', async (context) => {
+    const { environment } = await parse(context, 'upgrade', upgradeBody);
+    return context.json({ pid: await master.upgrade(environment) });
+  });
+  app.post('/lame-duck', async (context) => {
+    const { isOn } = await parse(context, 'lame-duck', lameDuckBody);
+    master.lameDuck(isOn);
+    return context.json(master.status());
   });
   app.post('/linger', async (context) => {
     const { ms } = await parse(context, 'linger', lingerBody);

@@ -18,17 +18,19 @@ export interface ControlSocket {
 
 /**
  * Serves the control API on a unix socket of mode 0600. The socket appears under its name whole; a stale one is
- * replaced. Codes: `alreadyRunning` where a live one answers, `config` where the path cannot be used.
+ * replaced, and with `replaces` a live one too. Codes: `alreadyRunning` where a live one answers, `config` where the
+ * path cannot be used.
  */
 export async function openControlSocket(
   path: string,
   master: Master,
   logger: Logger,
+  replaces = false,
 ): Promise<ControlSocket> {
   const found = await probeSocketFile(path).catch((error: NodeJS.ErrnoException) => {
     throw pathError(path, error.code ?? error.message, error);
   });
-  if (found === 'live') throw alreadyRunning(path);
+  if (found === 'live' && !replaces) throw alreadyRunning(path);
   if (found === 'otherFile') throw pathError(path, 'another kind of file');
   const temporary = `${path}.${process.pid}`;
   if (Buffer.byteLength(temporary) > maxPathBytes) throw pathError(path, 'too long for a unix socket');

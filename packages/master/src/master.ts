@@ -7,19 +7,25 @@ import {
   poolStatus,
   type StopMode,
 } from '@lameduck/core';
-import { bindAddress, type Listener } from './bind-address.ts';
-import { type ControlSocket, openControlSocket } from './control-socket.ts';
+import type { Listener } from './bind-address.ts';
+import { createHooks } from './hooks.ts';
+import { MasterLife } from './master-life.ts';
+import { openMetricsServer } from './metrics/metrics-server.ts';
+import { renderMetrics } from './metrics/render-metrics.ts';
+import { Office } from './office.ts';
 import type { MasterOptions } from './options.ts';
-import { checkPidFile, removePidFile, writePidFile } from './pid-file.ts';
+import { checkPidFile } from './pid-file.ts';
 import { type PoolEnd, RunningPool } from './running-pool.ts';
 import { obeySignals } from './signals.ts';
+import type { RunningUpgrade } from './upgrade/running-upgrade.ts';
 
 /** A running master: owns the listening socket, its workers, its control socket and its pid file. */
 export interface Master {
   /** As bound: the real port where port 0 was asked for. */
   readonly address: Address;
   /**
-   * True when all first workers are ready; false where a stop came first. Rejects with `entryUnusable` or
+   * True when all first workers are ready, and an old master that this one replaces has let go; false where a stop
+   * came first. Rejects with `entryUnusable` or
    * `startFailed` and the worker's own reason where one of them fails before any was ready.
    */
   readonly ready: Promise<boolean>;
@@ -28,6 +34,19 @@ export interface Master {
   /** Rolling, one by one, start-first; resolves with the new generation, rejects with `reloadFailed`. */
   reload(): Promise<number>;
   scale(workers: number): void;
+  /** All workers leave gracefully and none comes; a reload or `scale` ends it. New connections wait in the queue. */
+  pause(): void;
+  /**
+   * Starts the same command line once more on the same socket; resolves with the pid of the new master when that
+   * serves and this one has begun to leave. Rejects with `upgradeFailed` or `busy`: then nothing has changed.
+   */
+  upgrade(environment?: Readonly<Record<string, string>>): Promise<number>;
+  /** Readiness fails in all workers of now and later, and everything is still served; `false` ends that. */
+  lameDuck(isOn: boolean): void;
+  /** Opens the log files again, after they were moved away. */
+  reopenLogs(): void;
+  /** Everything counted, in Prometheus' text format. */
+  metrics(): Promise<string>;
   stop(mode: StopMode): void;
   /** Overrides how long idle connections of draining workers linger; `null` goes back to the configured time. */
   linger(lingerMs: number | null): void;
@@ -39,10 +58,12 @@ export interface Master {
  * `alreadyRunning`, `config`, `pidFile`, `startFailed`; after any of them nothing is left behind.
  */
 export async function startMaster(options: MasterOptions): Promise<Master> {
-  const releases: (() => unknown)[] = [];
+  const life = new MasterLife(options);
+  const releases: (() => unknown)[] = [() => life.close()];
   try {
-    return await startWith(options, releases);
+    return await startWith(options, life, releases);
   } catch (error) {
+    await life.fail(LameduckError.from(error));
     await release(releases);
     throw error;
   }
@@ -55,42 +76,66 @@ export async function runMaster(options: MasterOptions): Promise<Master> {
   return master;
 }
 
-async function startWith(options: MasterOptions, releases: (() => unknown)[]): Promise<Master> {
-  const { pidfile, controlPath, logger } = options;
-  if (pidfile !== undefined) await checkPidFile(pidfile);
-  const listener = await bindAddress(options.address, options.socketMode);
+async function startWith(
+  options: MasterOptions,
+  life: MasterLife,
+  releases: (() => unknown)[],
+): Promise<Master> {
+  const { pidfile, logger, hooks, entry, workers, metrics, readyTimeoutMs } = options;
+  const hook = createHooks(hooks, logger, readyTimeoutMs);
+  await hook.starting({ pid: process.pid, entry, workers });
+  if (pidfile !== undefined && !life.isSuccessor) await checkPidFile(pidfile);
+  const listener = await life.openListener();
   releases.push(() => listener.close());
-  const pool = new RunningPool(options, listener.fd);
-  const master = makeMaster(options, listener, pool, releases);
-  if (controlPath !== undefined) {
-    const control: ControlSocket = await openControlSocket(controlPath, master, logger);
-    releases.push(() => control.close());
+  const pool = new RunningPool(options, listener.fd, (from, to) => life.observe(from, to));
+  const office = new Office(options, () => master);
+  const upgrade = life.upgradeOf({ pool, listener, office });
+  const begun = Promise.withResolvers<void>();
+  const master = makeMaster({ options, listener, pool, upgrade, life, begun: begun.promise }, releases);
+  releases.push(() => office.close());
+  if (!life.isSuccessor) await office.take(false);
+  if (metrics?.address !== undefined) {
+    const render = (): Promise<string> => master.metrics();
+    const server = await openMetricsServer({ options: metrics, render, logger, waits: life.isSuccessor });
+    releases.push(() => server.close());
   }
-  if (pidfile !== undefined) {
-    await writePidFile(pidfile);
-    releases.push(() => removePidFile(pidfile));
-  }
+  releases.push(() => upgrade.settled());
   // Before the first worker: a signal that arrives now must stop what we are about to start.
   // First in the list, so last off: a signal during the release must not kill us either.
   if (options.signals !== undefined) releases.unshift(obeySignals(master, logger, options.signals));
   logger.info({ pid: process.pid, address: formatAddress(listener.address) }, 'master started');
+  const address = formatAddress(listener.address);
+  void pool.announced.then(() => hook.call('whenReady', { pid: process.pid, address }));
+  releases.push(async () => hook.exit({ code: (await pool.ended).code }));
   pool.start();
+  life.begin({ pool, listener, office }).then(begun.resolve, (error: Error) => {
+    begun.reject(error);
+    void life.fail(error);
+    pool.stop('graceful');
+  });
   return master;
 }
 
-function makeMaster(
-  options: MasterOptions,
-  listener: Listener,
-  pool: RunningPool,
-  releases: (() => unknown)[],
-): Master {
+interface Parts {
+  readonly options: MasterOptions;
+  readonly listener: Listener;
+  readonly pool: RunningPool;
+  readonly upgrade: RunningUpgrade;
+  readonly life: MasterLife;
+  /** Resolves when this master is in charge. */
+  readonly begun: Promise<void>;
+}
+
+function makeMaster(parts: Parts, releases: (() => unknown)[]): Master {
+  const { options, listener, pool, upgrade, life, begun } = parts;
   const ended = pool.ended.then(async (end) => {
+    if (end.failure !== undefined) await life.fail(startError(options, end.failure));
     await release(releases);
     options.logger.info({ code: end.code }, 'master ended');
     return end;
   });
   const ready = Promise.race([
-    pool.announced.then(() => true),
+    Promise.all([pool.announced, begun]).then(() => true),
     ended.then((end) => neverReady(options, end)),
   ]);
   // Whoever only waits for `ended` has not forgotten anything.
@@ -99,11 +144,25 @@ function makeMaster(
     address: listener.address,
     ready,
     ended: ended.then((end) => end.code),
-    reload: () => pool.reload(),
+    reload: () => {
+      if (pool.state.target === 0) pool.scale(options.workers);
+      return pool.reload();
+    },
     scale: (workers) => pool.scale(workers),
-    stop: (mode) => pool.stop(mode),
+    pause: () => pool.scale(0),
+    upgrade: (environment = {}) => upgrade.request(environment),
+    stop: (mode) => {
+      upgrade.stop(mode);
+      pool.stop(mode);
+    },
     linger: (lingerMs) => pool.linger(lingerMs),
-    status: () => statusOf(listener, pool),
+    lameDuck: (isOn) => pool.lameDuck(isOn),
+    reopenLogs: () => {
+      options.reopenLog?.();
+      pool.reopenLogs();
+    },
+    metrics: () => renderMetrics(statusOf(listener, pool, upgrade), pool.watch.tally),
+    status: () => statusOf(listener, pool, upgrade),
   };
 }
 
@@ -124,7 +183,7 @@ function startError({ entry, address }: MasterOptions, failure: PoolFailure): La
   );
 }
 
-function statusOf(listener: Listener, pool: RunningPool): MasterStatus {
+function statusOf(listener: Listener, pool: RunningPool, { phase }: RunningUpgrade): MasterStatus {
   const { state } = pool;
   return {
     pid: process.pid,
@@ -133,6 +192,8 @@ function statusOf(listener: Listener, pool: RunningPool): MasterStatus {
     generation: state.generation,
     target: state.target,
     crashes: state.crashes,
+    isLameDuck: pool.isLameDuck,
+    ...(phase === 'idle' ? {} : { upgrade: phase }),
     workers: pool.workers(),
   };
 }

@@ -1,5 +1,7 @@
-import type { Address } from '@lameduck/core';
+import type { AccessLogFormat, Address, WorkerOptions } from '@lameduck/core';
 import type { Logger } from 'pino';
+import type { MasterHooks } from './hooks.ts';
+import type { Launch } from './launch.ts';
 import type { SignalSource } from './signals.ts';
 
 /** What a master is started with; every duration is in milliseconds. */
@@ -22,6 +24,8 @@ export interface MasterOptions {
   /** A worker that is still there this long after its grace period is killed. */
   readonly killMarginMs: number;
   readonly lingerMs: number;
+  /** False: connections linger also where a sibling could take them over. True unless told. */
+  readonly handOff?: boolean;
   readonly keepAliveMs: number;
   /** From a worker's start to `ready`, and from its start to its first sign of life. */
   readonly readyTimeoutMs: number;
@@ -30,10 +34,37 @@ export interface MasterOptions {
   readonly heartbeatTimeoutMs: number;
   readonly readinessPath: string;
   readonly livenessPath: string;
+  /** Protocols, limits and budgets that are the worker's own affair. */
+  readonly worker?: WorkerOptions;
   /** Unix socket of the control API; none without it. */
   readonly controlPath?: string | undefined;
   readonly pidfile?: string | undefined;
+  /** Replace a worker, ready-first, after so many requests (and up to so many more), or above so much memory. */
+  readonly maxRequests?: number;
+  readonly maxRequestsJitter?: number;
+  readonly maxMemoryBytes?: number;
+  /** Most workers being replaced for that at once; 1 unless told. */
+  readonly maxRecycling?: number;
+  /** Log the JavaScript stack of a blocked worker before it is killed. */
+  readonly hangStack?: boolean;
+  /** Where workers write a line for each answer: an absolute path, or `-` for standard output. */
+  readonly accessLog?: { readonly path: string; readonly format: AccessLogFormat } | undefined;
+  readonly metrics?: MetricsOptions;
+  readonly hooks?: MasterHooks;
   readonly logger: Logger;
+  /** Opens the file behind `logger` again, after it was moved away. */
+  readonly reopenLog?: (() => void) | undefined;
+  /** What `takeLaunch` read at the start: an inherited socket, systemd, an old master, the way to start once more. */
+  readonly launch?: Launch | undefined;
   /** Where signals come from (`process`); without it the master obeys none. */
   readonly signals?: SignalSource | undefined;
+}
+
+/** What is measured beyond the counts that always are, and where else `GET /metrics` is served. */
+export interface MetricsOptions {
+  /** Workers measure how long answers take. */
+  readonly latency: boolean;
+  readonly address?: Address | undefined;
+  /** Wanted as a bearer token on `address`. */
+  readonly token?: string | undefined;
 }

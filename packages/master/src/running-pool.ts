@@ -1,6 +1,7 @@
 import {
   assertNever,
   initialPool,
+  type KillReason,
   LameduckError,
   type Machine,
   type MasterToWorker,
@@ -9,27 +10,27 @@ import {
   type PoolFailure,
   type PoolSettings,
   type PoolState,
-  type PoolTimer,
+  type RecycleReason,
   type ReloadOutcome,
   runMachine,
   type StopMode,
   stepPool,
-  type TimerName,
+  takersOf,
   type WorkerStatus,
   type WorkerToMaster,
 } from '@lameduck/core';
+import { type ConnectionHandle, HandOffRelay } from './hand-off.ts';
+import { createHooks } from './hooks.ts';
 import type { MasterOptions } from './options.ts';
 import { logTransition } from './pool-log.ts';
+import { PoolTimers } from './pool-timers.ts';
+import { PoolWatch } from './pool-watch.ts';
 import { spawnWorker, type WorkerHandle, type WorkerListener } from './worker-process.ts';
 
 /** A quick stop is over within two seconds; the rest is for the processes to be reaped. */
 const quickMs = 1750;
 /** As long as the longest back-off: a loop slower than that needs none. */
 const healthyMs = 30_000;
-
-/** Timers that a message of the worker ends; one that fires this late proves nothing about the worker. */
-const endsOnMessages: ReadonlySet<TimerName> = new Set(['boot', 'ready', 'heartbeat']);
-const lateMs = 1000;
 
 /** How a pool ended: its exit code, and why it never came up where it did not. */
 export interface PoolEnd {
@@ -47,6 +48,7 @@ function settingsOf(options: MasterOptions): PoolSettings {
   const deadlineMs = graceMs + killMarginMs;
   return {
     extraWorkers: 1,
+    maxRecycling: options.maxRecycling ?? 1,
     bootTimeoutMs,
     readyTimeoutMs,
     heartbeatTimeoutMs,
@@ -62,19 +64,25 @@ export class RunningPool {
   readonly announced: Promise<void>;
   /** Resolves when no process is left. */
   readonly ended: Promise<PoolEnd>;
+  readonly watch: PoolWatch;
   readonly #options: MasterOptions;
   readonly #fd: number;
   readonly #machine: Machine<PoolState, PoolEvent>;
   readonly #workers = new Map<number, WorkerHandle>();
-  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #timers = new PoolTimers((timer) => this.#machine.send({ type: 'timerFired', timer }));
   readonly #tickets = new Map<number, Ticket>();
+  readonly #handOff: HandOffRelay;
   #nextTicket = 1;
   #lingerMs: number | null = null;
+  #isLameDuck: boolean;
   #announce: () => void = () => undefined;
   #end: (end: PoolEnd) => void = () => undefined;
 
-  constructor(options: MasterOptions, fd: number) {
+  constructor(options: MasterOptions, fd: number, observe?: (from: PoolState, to: PoolState) => void) {
     this.#options = options;
+    const { hooks, logger, readyTimeoutMs } = options;
+    this.watch = new PoolWatch(options, createHooks(hooks, logger, readyTimeoutMs));
+    this.#isLameDuck = options.launch?.succession?.isLameDuck === true;
     this.#fd = fd;
     this.announced = new Promise((resolve) => {
       this.#announce = resolve;
@@ -82,13 +90,28 @@ export class RunningPool {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
+    const relayed = { takers: () => this.#takers(), worker: (id: number) => this.#workers.get(id) };
+    this.#handOff = new HandOffRelay(relayed, options.logger);
     const log = logTransition(options.logger, (id) => this.#workers.get(id)?.pid);
     const initial = initialPool(settingsOf(options), options.workers);
-    this.#machine = runMachine(stepPool, initial, (effect) => this.#perform(effect), log);
+    this.#machine = runMachine(
+      stepPool,
+      initial,
+      (effect) => this.#perform(effect),
+      (event, from, to) => {
+        log(event, from, to);
+        observe?.(from, to);
+        this.watch.observe(from, to);
+      },
+    );
   }
 
   get state(): PoolState {
     return this.#machine.state;
+  }
+
+  get isLameDuck(): boolean {
+    return this.#isLameDuck;
   }
 
   start(): void {
@@ -119,6 +142,17 @@ export class RunningPool {
     for (const worker of this.#workers.values()) worker.send(message);
   }
 
+  /** Fails or restores the readiness of all workers of now and later. */
+  lameDuck(isOn: boolean): void {
+    this.#isLameDuck = isOn;
+    for (const worker of this.#workers.values()) worker.send({ type: 'lameDuck', isOn });
+  }
+
+  /** The access logs of all workers were moved away. */
+  reopenLogs(): void {
+    for (const worker of this.#workers.values()) worker.send({ type: 'reopenLogs' });
+  }
+
   workers(): readonly WorkerStatus[] {
     return this.#machine.state.workers.flatMap(({ id, generation, state }) => {
       const handle = this.#workers.get(id);
@@ -143,13 +177,13 @@ export class RunningPool {
         this.#kill(effect.id, effect.reason);
         return;
       case 'startTimer':
-        this.#startTimer(effect.timer, effect.ms);
+        this.#timers.start(effect.timer, effect.ms);
         return;
       case 'cancelTimer':
-        this.#cancelTimers((key) => key === keyOf(effect.timer));
+        this.#timers.cancel(effect.timer);
         return;
       case 'cancelTimers':
-        this.#cancelTimers((key) => key.startsWith(`${effect.id}:`));
+        this.#timers.cancelAll(effect.id);
         return;
       case 'replyReload':
         this.#reply(effect.tickets, effect.outcome);
@@ -167,16 +201,21 @@ export class RunningPool {
 
   #spawn(id: number, generation: number): void {
     const listener: WorkerListener = {
-      message: (message) => this.#hear(id, message),
+      message: (message, handle) => this.#hear(id, message, handle),
       exited: (code, signal) => {
+        this.watch.exited(id, code, signal);
         this.#machine.send({ type: 'workerExited', id, code, signal });
         this.#workers.delete(id);
+        this.#handOff.exited(id);
       },
     };
+    this.watch.spawning(id, generation);
     try {
       const handle = spawnWorker(this.#options, { id, generation }, this.#fd, listener);
       this.#workers.set(id, handle);
+      if (this.#isLameDuck) handle.send({ type: 'lameDuck', isOn: true });
       this.#options.logger.info({ worker: id, pid: handle.pid, generation }, 'worker spawned');
+      this.watch.spawned(id, handle.pid);
     } catch (error) {
       // Out of descriptors or memory: a crash like any other, with the same back-off.
       listener.message({ type: 'failed', message: LameduckError.from(error).message });
@@ -184,19 +223,29 @@ export class RunningPool {
     }
   }
 
-  #hear(id: number, message: WorkerToMaster): void {
+  #hear(id: number, message: WorkerToMaster, handle?: ConnectionHandle): void {
     this.#machine.send({ type: 'workerHeard', id });
+    const wear = this.watch.heard(id, message);
+    if (wear !== undefined) this.#recycle(id, wear);
     switch (message.type) {
       case 'beat':
         return;
       case 'ready':
         this.#machine.send({ type: 'workerReady', id });
+        this.#offerTakers();
         return;
       case 'failed':
         this.#machine.send({ type: 'workerFailed', id, message: message.message });
         return;
       case 'draining':
         this.#machine.send({ type: 'workerDraining', id });
+        this.#offerTakers();
+        return;
+      case 'handOff':
+        if (handle !== undefined) this.#handOff.offered(id, message.connection, handle);
+        return;
+      case 'adopted':
+        this.#handOff.answered(id, message.connection, message.isTaken);
         return;
       case 'drained': {
         const { pid } = this.#workers.get(id) ?? {};
@@ -212,41 +261,38 @@ export class RunningPool {
   #terminate(id: number): void {
     const worker = this.#workers.get(id);
     if (this.#lingerMs !== null) worker?.send({ type: 'linger', lingerMs: this.#lingerMs });
-    worker?.signal('SIGTERM');
+    if (this.#takers().length > 0) worker?.leave();
+    else worker?.signal('SIGTERM');
   }
 
-  #kill(id: number, reason: string): void {
+  #takers(): readonly number[] {
+    return this.#options.handOff === false ? [] : takersOf(this.#machine.state);
+  }
+
+  /** Workers that left by themselves, or when nobody was there to take their connections, hand them over now. */
+  #offerTakers(): void {
+    if (this.#takers().length === 0) return;
+    for (const { id, state: place, isKilled } of this.#machine.state.workers)
+      if (place === 'draining' && !isKilled) this.#workers.get(id)?.send({ type: 'leave' });
+  }
+
+  #recycle(id: number, reason: RecycleReason): void {
+    this.#machine.send({ type: 'recycleRequested', id });
+    if (this.#machine.state.workers.some((worker) => worker.id === id && worker.isWorn === true))
+      this.watch.recycling(id, reason);
+  }
+
+  #kill(id: number, reason: KillReason): void {
     const worker = this.#workers.get(id);
-    this.#options.logger.error({ worker: id, pid: worker?.pid, reason }, 'worker killed');
+    const hang = reason === 'silent' ? worker?.hangStack() : undefined;
+    this.#options.logger.error({ worker: id, pid: worker?.pid, reason, ...hang }, 'worker killed');
+    this.watch.killed(reason);
     worker?.signal('SIGKILL');
-  }
-
-  #startTimer(timer: PoolTimer, ms: number): void {
-    const key = keyOf(timer);
-    clearTimeout(this.#timers.get(key));
-    const dueAt = performance.now() + ms;
-    const fire = (): void => {
-      // Then it was us who stood still (SIGSTOP, no CPU): what the workers said meanwhile has not been read yet.
-      if (endsOnMessages.has(timer.name) && performance.now() - dueAt > lateMs) {
-        this.#startTimer(timer, lateMs);
-        return;
-      }
-      this.#timers.delete(key);
-      this.#machine.send({ type: 'timerFired', timer });
-    };
-    this.#timers.set(key, setTimeout(fire, ms));
-  }
-
-  #cancelTimers(isCancelled: (key: string) => boolean): void {
-    for (const [key, timer] of this.#timers) {
-      if (!isCancelled(key)) continue;
-      clearTimeout(timer);
-      this.#timers.delete(key);
-    }
   }
 
   #reply(tickets: readonly number[], outcome: ReloadOutcome): void {
     const { generation } = this.#machine.state;
+    this.watch.reloaded(outcome, generation);
     for (const id of tickets) {
       const ticket = this.#tickets.get(id);
       this.#tickets.delete(id);
@@ -254,10 +300,6 @@ export class RunningPool {
       else ticket?.reject(reloadFailed(this.#options.entry, outcome.message, generation));
     }
   }
-}
-
-function keyOf(timer: PoolTimer): string {
-  return `${timer.id}:${timer.name}`;
 }
 
 function reloadFailed(entry: string, reason: string, generation: number): LameduckError {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Master } from './master.ts';
 
@@ -9,8 +10,14 @@ export interface SignalSource {
 
 type Action = (master: Master, logger: Logger) => void;
 
-function refuse(_master: Master, logger: Logger): void {
-  logger.warn('signal not supported yet');
+function upgrade(master: Master, logger: Logger): void {
+  master.upgrade().catch((error: Error) => logger.error({ reason: error.message }, 'upgrade failed'));
+}
+
+/** A resized terminal sends it too: it only counts where there is none. */
+function pause(master: Master, logger: Logger): void {
+  if (hasTerminal()) logger.debug('a terminal was resized');
+  else master.pause();
 }
 
 function reload(master: Master, logger: Logger): void {
@@ -25,10 +32,9 @@ const actions: Readonly<Partial<Record<NodeJS.Signals, Action>>> = {
   SIGHUP: reload,
   SIGTTIN: (master) => master.scale(master.status().target + 1),
   SIGTTOU: (master) => master.scale(Math.max(1, master.status().target - 1)),
-  SIGUSR1: refuse,
-  SIGUSR2: refuse,
-  // A resized terminal sends it too: no reason to warn.
-  SIGWINCH: (_master, logger) => logger.debug('signal not supported yet'),
+  SIGUSR1: (master) => master.reopenLogs(),
+  SIGUSR2: upgrade,
+  SIGWINCH: pause,
 };
 
 /** Makes a master obey signals; the returned function takes the listeners off again. */
@@ -42,4 +48,14 @@ export function obeySignals(master: Master, logger: Logger, source: SignalSource
   return () => {
     for (const signal of signals) source.off(signal, listener);
   };
+}
+
+/** Field 7 of /proc/self/stat: the controlling terminal, 0 for none. */
+function hasTerminal(): boolean {
+  try {
+    const line = readFileSync('/proc/self/stat', 'utf8');
+    return line.slice(line.lastIndexOf(')') + 2).split(' ')[4] !== '0';
+  } catch {
+    return process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
+  }
 }

@@ -1,29 +1,41 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SendHandle, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import type { MasterToWorker, WorkerAssignment, WorkerCounts, WorkerToMaster } from '@lameduck/core';
 import type { Logger } from 'pino';
+import type { ConnectionHandle, HandOffWorker } from './hand-off.ts';
+import { captureAfterMs, type HangStack, readHangStack } from './hang-stack.ts';
+import { latencyBucketsMs } from './metrics/latency-buckets.ts';
 import type { MasterOptions } from './options.ts';
 
 /** The listening socket is the first descriptor after standard error; the IPC channel follows it. */
 const listenerFd = 3;
+const hangFd = 5;
 /** The exit may overtake the worker's last words; longer than this nobody waits for them. */
 const lastWordsMs = 50;
 /** Part of the kill margin that the application's shutdown hooks may use after the whole grace period. */
 const hooksShare = 0.6;
 
+/** The request to leave goes over the channel, in order with all else; the signal follows so much later. */
+const leaveMs = 1000;
+
 /** What a worker's process tells its owner. */
 export interface WorkerListener {
-  message(message: WorkerToMaster): void;
+  /** `handle` comes with a connection that is handed off. */
+  message(message: WorkerToMaster, handle?: ConnectionHandle): void;
   exited(code: number | null, signal: NodeJS.Signals | null): void;
 }
 
 /** The master's view of one worker's process. */
-export interface WorkerHandle {
+export interface WorkerHandle extends HandOffWorker {
   readonly pid: number | undefined;
   readonly startedAt: number;
   /** As of the last beat. */
   readonly counts: WorkerCounts;
   signal(signal: NodeJS.Signals): void;
-  send(message: MasterToWorker): void;
+  /** Where it was when its event loop stood still, where that is watched. */
+  hangStack(): HangStack | undefined;
+  /** Asks it to leave and to hand its connections over. */
+  leave(): void;
 }
 
 const noCounts: WorkerCounts = { open: 0, idle: 0, inFlight: 0, answered: 0, rssBytes: 0, loopLagMs: 0 };
@@ -41,15 +53,23 @@ export function spawnWorker(
       ...(options.environment ?? process.env),
       LAMEDUCK_WORKER: JSON.stringify(assignment(options, place)),
     },
-    stdio: ['ignore', 'inherit', 'inherit', fd, 'ipc'],
+    stdio: [
+      'ignore',
+      'inherit',
+      'inherit',
+      fd,
+      'ipc',
+      ...(options.hangStack === true ? ['pipe' as const] : []),
+    ],
   });
   let counts = noCounts;
-  child.on('message', (message) => {
+  child.on('message', (message, handle) => {
     if (!isWorkerMessage(message)) return;
     if (message.type === 'beat') counts = message.counts;
-    listener.message(message);
+    listener.message(message, handle as ConnectionHandle | undefined);
   });
   listenToEnd(child, listener, options.logger);
+  const hangPipe = (child.stdio as readonly unknown[])[hangFd] as Readable | undefined;
   return {
     pid: child.pid,
     startedAt: performance.now(),
@@ -61,7 +81,25 @@ export function spawnWorker(
       // A worker that has just gone is told by its exit, not here.
       if (child.connected) child.send(message, () => undefined);
     },
+    leave: () => {
+      if (child.connected) child.send({ type: 'leave' } satisfies MasterToWorker, () => undefined);
+      // An application may have closed the channel; a second request to leave changes nothing.
+      setTimeout(() => child.kill('SIGTERM'), child.connected ? leaveMs : 0).unref();
+    },
+    sendHandle: (message, handle) => sendHandle(child, message, handle),
+    hangStack: hangPipe === undefined ? () => undefined : readHangStack(hangPipe),
   };
+}
+
+function sendHandle(child: ChildProcess, message: MasterToWorker, handle: ConnectionHandle): boolean {
+  if (!child.connected) return false;
+  try {
+    child.send(message, handle as unknown as SendHandle, {}, () => undefined);
+    return true;
+  } catch {
+    // What this Node cannot send stays where it is.
+    return false;
+  }
 }
 
 function assignment(
@@ -70,6 +108,7 @@ function assignment(
 ): WorkerAssignment {
   const { entry, graceMs, killMarginMs, lingerMs, keepAliveMs, readinessPath, livenessPath } = options;
   return {
+    ...options.worker,
     id,
     generation,
     entry,
@@ -81,6 +120,17 @@ function assignment(
     livenessPath,
     // Deadlines nest: the application's hooks must be over before we kill.
     shutdownMs: Math.round(killMarginMs * hooksShare),
+    ...observation(options),
+  };
+}
+
+/** What a worker shall measure, log and watch: nothing unless asked for. */
+function observation(options: MasterOptions): Partial<WorkerAssignment> {
+  const { metrics, accessLog, hangStack, heartbeatTimeoutMs } = options;
+  return {
+    ...(metrics?.latency === true ? { latencyBucketsMs } : {}),
+    ...(accessLog === undefined ? {} : { accessLog }),
+    ...(hangStack === true ? { hangStack: { fd: hangFd, afterMs: captureAfterMs(heartbeatTimeoutMs) } } : {}),
   };
 }
 
@@ -113,6 +163,8 @@ const messageTypes: ReadonlySet<unknown> = new Set<WorkerToMaster['type']>([
   'draining',
   'drained',
   'failed',
+  'handOff',
+  'adopted',
 ]);
 
 /** An application may use the channel for messages of its own. */

@@ -20,6 +20,14 @@ function recordingMaster(target: number): { readonly master: Master; readonly ca
       return Promise.reject(new Error('the new code is broken'));
     },
     scale: (workers) => calls.push(`scale ${workers}`),
+    pause: () => calls.push('pause'),
+    upgrade: () => {
+      calls.push('upgrade');
+      return Promise.reject(new Error('the new master is broken'));
+    },
+    lameDuck: () => undefined,
+    reopenLogs: () => calls.push('reopenLogs'),
+    metrics: () => Promise.resolve(''),
     stop: (mode) => calls.push(`stop ${mode}`),
     linger: () => undefined,
     status: () => status,
@@ -27,13 +35,14 @@ function recordingMaster(target: number): { readonly master: Master; readonly ca
   return { master, calls };
 }
 
-it('each signal asks for what it asks for in Gunicorn; a failed reload is only logged', () => {
+it('each signal asks for what it asks for in Gunicorn; a failed reload or upgrade is only logged', () => {
   const source = new EventEmitter();
   const { master, calls } = recordingMaster(2);
   obeySignals(master, logger, source);
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTTIN', 'SIGTTOU'])
-    source.emit(signal, signal);
-  assert.deepEqual(calls, ['stop graceful', 'stop quick', 'stop quick', 'reload', 'scale 3', 'scale 1']);
+  const signals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU'];
+  for (const signal of signals) source.emit(signal, signal);
+  const stops = ['stop graceful', 'stop quick', 'stop quick'];
+  assert.deepEqual(calls, [...stops, 'reload', 'reopenLogs', 'upgrade', 'scale 3', 'scale 1']);
 });
 
 it('TTOU never asks for less than one worker', () => {
@@ -60,7 +69,6 @@ it('every signal that would end or stop Node has a listener, and all of them can
     'SIGWINCH',
   ];
   assert.deepEqual(source.eventNames().toSorted(), signals.toSorted());
-  source.emit('SIGUSR2', 'SIGUSR2');
   assert.deepEqual(calls, []);
   release();
   assert.deepEqual(source.eventNames(), []);

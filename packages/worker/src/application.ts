@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type RequestListener, Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import { createAppServer, dressServer, isHttpServer, type Protocols } from './protocols.ts';
 import { createFetchListener, type FetchHandler } from './web/fetch-listener.ts';
 import { WorkerError } from './worker-error.ts';
 
@@ -58,7 +59,7 @@ export function describeValue(value: unknown): string {
 /** Has the value the shape of something that can be served? */
 export function isApplication(value: unknown): boolean {
   return (
-    typeof value === 'function' || value instanceof Server || isFetch(value) || isReady(value) || isKoa(value)
+    typeof value === 'function' || isHttpServer(value) || isFetch(value) || isReady(value) || isKoa(value)
   );
 }
 
@@ -79,40 +80,44 @@ function isKoa(value: unknown): value is CallbackApplication {
   return hasMethods(value, 'callback', 'use');
 }
 
-function checkedServer(server: unknown, name: string): Server {
-  if (!(server instanceof Server)) throw unusable(name, describeValue(server));
+function checkedServer(server: unknown, name: string, protocols: Protocols): Promise<Server> {
+  if (!isHttpServer(server)) throw unusable(name, describeValue(server));
   if (server.listening) throw unusable(name, 'an http.Server that listens already');
-  return server;
-}
-
-// requestTimeout 0: an upload may be slow for hours; headersTimeout stays at Node's 60 s, checked each 5 s.
-function listenerServer(listener: RequestListener): Server {
-  return createServer({ requestTimeout: 0, connectionsCheckingInterval: 5000 }, listener);
+  return dressServer(server, protocols);
 }
 
 async function prepareFunction(
   handler: (...parameters: never[]) => unknown,
   name: string,
+  protocols: Protocols,
 ): Promise<PreparedServer> {
-  if (handler.length >= 2) return { server: listenerServer(handler as unknown as RequestListener) };
-  if (handler.length === 1) return prepareServer({ fetch: handler as unknown as FetchHandler }, name);
+  if (handler.length >= 2)
+    return { server: await createAppServer(handler as unknown as RequestListener, protocols) };
+  if (handler.length === 1)
+    return prepareServer({ fetch: handler as unknown as FetchHandler }, name, protocols);
   const made = await (handler as () => unknown)();
   if (!isApplication(made) || (typeof made === 'function' && made.length === 0)) {
     throw unusable(name, `${describeValue(made)}, made by a function without parameters`);
   }
-  return prepareServer(made as Application, name);
+  return prepareServer(made as Application, name, protocols);
 }
 
 /** Turns an application into a server that does not listen yet. Throws `entryUnusable`. */
-export async function prepareServer(application: Application, name = 'application'): Promise<PreparedServer> {
-  if (typeof application === 'function') return prepareFunction(application, name);
-  if ((application as unknown) instanceof Server) return { server: checkedServer(application, name) };
+export async function prepareServer(
+  application: Application,
+  name = 'application',
+  protocols: Protocols = {},
+): Promise<PreparedServer> {
+  if (typeof application === 'function') return prepareFunction(application, name, protocols);
+  if (isHttpServer(application)) return { server: await checkedServer(application, name, protocols) };
   if (isReady(application)) {
     await application.ready();
-    return { server: checkedServer(application.server, name), close: () => application.close() };
+    const server = await checkedServer(application.server, name, protocols);
+    return { server, close: () => application.close() };
   }
-  if (isFetch(application)) return { server: listenerServer(createFetchListener(application)) };
+  if (isFetch(application))
+    return { server: await createAppServer(createFetchListener(application), protocols) };
   if (isKoa(application))
-    return { server: listenerServer(application.callback() as unknown as RequestListener) };
+    return { server: await createAppServer(application.callback() as unknown as RequestListener, protocols) };
   throw unusable(name, describeValue(application));
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2Stream, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import {
   type Connection,
@@ -8,8 +9,13 @@ import {
   viewConnection,
 } from './connection.ts';
 import { type IdleBudgets, mayDestroy } from './connection-verdict.ts';
+import { endEventStream, isEventStream } from './event-stream.ts';
+import type { HandOffSender } from './hand-off/sender.ts';
+import { mayHandOff } from './hand-off/verdict.ts';
+import { createHttp2Connection, endEventStreams, leaveHttp2 } from './http2-connection.ts';
 import { isClosing, markResponse } from './lame-duck.ts';
 import { type Counts, shared } from './shared-state.ts';
+import { asksForWebSocket, type CloseCode, closeWebSocket } from './web-socket.ts';
 
 /** What the table tells while the application drains. */
 export interface ConnectionListener {
@@ -30,6 +36,9 @@ export class ConnectionTable {
   #settled: Connection[] = [];
   #isLameDuck = false;
   #listener: ConnectionListener | undefined;
+  #handOff: HandOffSender | undefined;
+  /** Set once sessions are told to leave: late ones are told at once. */
+  #closeCode: CloseCode | undefined;
 
   get size(): number {
     return this.#connections.size;
@@ -43,13 +52,39 @@ export class ConnectionTable {
   startLameDuck(listener: ConnectionListener): void {
     this.#isLameDuck = true;
     this.#listener = listener;
+    this.#markAll();
+  }
+
+  /** From now on idle connections move to a sibling, and answers on those that can move do not end them. */
+  startHandOff(sender: HandOffSender): void {
+    this.#handOff = sender;
+  }
+
+  endHandOff(): void {
+    this.#handOff?.stop();
+    this.#handOff = undefined;
+    if (this.#isLameDuck) this.#markAll();
+  }
+
+  #markAll(): void {
     for (const connection of this.#connections) {
+      if (this.#handOff?.canMove(connection)) continue;
       for (const response of connection.pending)
         if (!response.headersSent) markResponse(connection, response);
     }
   }
 
+  /** A TLS socket takes the place of the connection whose handshake it has finished. */
+  secure(socket: Socket): void {
+    const raw = (socket as { _parent?: Socket })._parent;
+    const handshake = raw === undefined ? undefined : connectionOf(raw);
+    this.accept(socket);
+    if (handshake !== undefined) this.forget(handshake);
+  }
+
   accept(socket: Socket): Connection {
+    const adopted = connectionOf(socket);
+    if (adopted !== undefined) return adopted;
     const connection = createConnection(socket, this);
     this.#connections.add(connection);
     socket.on('close', onSocketClose);
@@ -61,7 +96,7 @@ export class ConnectionTable {
     const connection = connectionOf(request.socket) ?? this.accept(request.socket);
     if (this.#isLameDuck) {
       if (isClosing(connection)) return false;
-      markResponse(connection, response);
+      if (!this.#handOff?.canMove(connection)) markResponse(connection, response);
     }
     connection.pending.push(response);
     this.inFlight += 1;
@@ -72,6 +107,58 @@ export class ConnectionTable {
   beginSession(request: IncomingMessage, socket: Socket): void {
     const connection = connectionOf(socket) ?? this.accept(socket);
     connection.session = requestName(request);
+    connection.isWebSocket = asksForWebSocket(request);
+    // The handshake is answered first.
+    if (this.#closeCode !== undefined) setImmediate(() => this.#tell(connection));
+  }
+
+  /** Counts the streams of an HTTP/2 session. */
+  beginHttp2(session: ServerHttp2Session): void {
+    const connection = connectionOf(session.socket as Socket);
+    if (connection === undefined) return;
+    const http2 = createHttp2Connection(session);
+    connection.http2 = http2;
+    if (this.#closeCode !== undefined) leaveHttp2(http2, connection.socket);
+  }
+
+  beginStream(stream: Http2Stream, name: string): void {
+    const http2 =
+      stream.session === undefined ? undefined : connectionOf(stream.session.socket as Socket)?.http2;
+    if (http2 === undefined) return;
+    http2.streams.set(stream, name);
+    this.inFlight += 1;
+    stream.once('close', () => {
+      if (!http2.streams.delete(stream)) return;
+      this.inFlight -= 1;
+      if (stream.rstCode === 0) this.answered += 1;
+      this.#listener?.settled();
+    });
+  }
+
+  /** Tells WebSockets (close frame) and HTTP/2 sessions (GOAWAY) to leave; those that begin later at once. */
+  tellSessions(code: CloseCode): void {
+    this.#closeCode = code;
+    for (const connection of this.#connections) this.#tell(connection);
+  }
+
+  #tell(connection: Connection): void {
+    const { http2, isWebSocket, socket } = connection;
+    if (http2 !== undefined) leaveHttp2(http2, socket);
+    if (isWebSocket && this.#closeCode !== undefined)
+      connection.isTold = closeWebSocket(socket, this.#closeCode);
+  }
+
+  /** Ends event streams and WebSockets; gives the names of those that could not be told before. */
+  cutSessions(): readonly string[] {
+    const untold: string[] = [];
+    for (const connection of this.#connections) {
+      for (const response of connection.pending) if (isEventStream(response)) endEventStream(response);
+      if (connection.http2 !== undefined) endEventStreams(connection.http2);
+      if (!connection.isWebSocket) continue;
+      if (!isFlushed(connection)) untold.push(connection.session ?? '');
+      connection.socket.destroy();
+    }
+    return untold;
   }
 
   settle(connection: Connection, response: ServerResponse): void {
@@ -93,7 +180,8 @@ export class ConnectionTable {
 
   forget(connection: Connection): void {
     if (!this.#connections.delete(connection)) return;
-    this.inFlight -= connection.pending.length;
+    this.inFlight -= connection.pending.length + (connection.http2?.streams.size ?? 0);
+    connection.http2?.streams.clear();
     for (const response of connection.pending) {
       if (!response.writableFinished) shared.requests.get(response.req)?.abort();
     }
@@ -103,19 +191,20 @@ export class ConnectionTable {
 
   /** Destroys what may be destroyed now; never `end()`: a late request would be run and could not be answered. */
   closeIdle(budgets: IdleBudgets): void {
-    closeAmong(this.#connections, budgets);
+    closeAmong(this.#connections, budgets, this.#handOff);
   }
 
   /** The same for those connections alone whose response has just ended: not all of them for each response. */
   closeSettled(budgets: IdleBudgets): void {
     const settled = this.#settled;
     this.#settled = [];
-    closeAmong(settled, budgets);
+    closeAmong(settled, budgets, this.#handOff);
   }
 
   /** `METHOD /path` of everything unfinished. */
   names(): readonly string[] {
-    return [...this.#connections].flatMap(({ pending, session }) => [
+    return [...this.#connections].flatMap(({ pending, session, http2 }) => [
+      ...(http2?.streams.values() ?? []),
       ...pending.map((response) => requestName(response.req)),
       ...(session === undefined ? [] : [session]),
     ]);
@@ -135,18 +224,29 @@ export class ConnectionTable {
   counts(): Counts {
     let idle = 0;
     let sessions = 0;
-    for (const { pending, session } of this.#connections) {
+    for (const { pending, session, http2 } of this.#connections) {
       if (session !== undefined) sessions += 1;
-      else if (pending.length === 0) idle += 1;
+      else if (pending.length + (http2?.streams.size ?? 0) === 0) idle += 1;
     }
     return { open: this.size, idle, sessions, inFlight: this.inFlight, answered: this.answered };
   }
 }
 
-function closeAmong(connections: Iterable<Connection>, budgets: IdleBudgets): void {
+/** Was everything up to the close frame taken by the system? */
+function isFlushed({ isTold, socket }: Connection): boolean {
+  return isTold && socket.writableLength === 0;
+}
+
+function closeAmong(
+  connections: Iterable<Connection>,
+  budgets: IdleBudgets,
+  handOff: HandOffSender | undefined,
+): void {
   const now = performance.now();
   for (const connection of connections) {
-    if (mayDestroy(viewConnection(connection, now), budgets)) connection.socket.destroy();
+    const view = viewConnection(connection, now);
+    if (handOff !== undefined && mayHandOff(view) && handOff.offer(connection)) continue;
+    if (mayDestroy(view, budgets)) connection.socket.destroy();
   }
 }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ConnectionTable } from './connection-table.ts';
 import type { ConnectionView } from './connection-verdict.ts';
+import type { Http2Connection } from './http2-connection.ts';
 
 /** One accepted connection, as the drain needs to know it. */
 export interface Connection {
@@ -15,6 +16,10 @@ export interface Connection {
   settledBytes: number;
   /** `METHOD /path` of the request that upgraded the connection. */
   session: string | undefined;
+  isWebSocket: boolean;
+  /** Its peer has been told to leave. */
+  isTold: boolean;
+  http2: Http2Connection | undefined;
   /** Kept only while draining: a moment of `performance.now()`, or undefined. */
   idleSince: number | undefined;
   headerSince: number | undefined;
@@ -37,6 +42,9 @@ export function createConnection(socket: Socket, table: ConnectionTable): Connec
     unread: undefined,
     settledBytes: socket.bytesRead,
     session: undefined,
+    isWebSocket: false,
+    isTold: false,
+    http2: undefined,
     idleSince: undefined,
     headerSince: undefined,
   };
@@ -60,7 +68,7 @@ export function viewConnection(connection: Connection, now: number): ConnectionV
   connection.headerSince = isQuiet && newBytes > 0 ? (connection.headerSince ?? now) : undefined;
   return {
     outstanding: connection.pending.length,
-    isUpgraded: connection.session !== undefined,
+    isUpgraded: connection.session !== undefined || speaksHttp2(connection),
     isBodyArriving: connection.unread !== undefined,
     unflushedBytes: socket.writableLength,
     newBytes,
@@ -69,8 +77,13 @@ export function viewConnection(connection: Connection, now: number): ConnectionV
   };
 }
 
+/** Does the connection close by itself, after GOAWAY, when its streams are over? */
+function speaksHttp2({ http2 }: Connection): boolean {
+  return http2?.isGreeted === true && !http2.session.destroyed;
+}
+
 /** `METHOD /path` without the query, which may hold secrets. */
-export function requestName(request: IncomingMessage): string {
+export function requestName(request: Pick<IncomingMessage, 'method' | 'url'>): string {
   const url = request.url ?? '/';
   const query = url.indexOf('?');
   return `${request.method ?? 'GET'} ${query < 0 ? url : url.slice(0, query)}`;

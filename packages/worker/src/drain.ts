@@ -11,18 +11,23 @@
  * serving   everything is accepted and answered
  * lameDuck  readiness fails and answers ask the client to leave, yet new connections are still accepted
  * draining  nothing new is accepted; every connection that is open is served; idle ones get `lingerMs` from the
- *           moment they became idle, so that the peer closes first; half-sent headers get `headerMs`
+ *           moment they became idle, so that the peer closes first; half-sent headers get `headerMs`; WebSockets
+ *           and HTTP/2 sessions are told to leave, and what the WebSockets and event streams have not ended after
+ *           `sessionMs` is ended for them
+ *           with siblings that stay (`replaced`), idle connections are handed over to them instead of closed, and
+ *           no answer asks the client to leave, until a hand-off is refused
  * aborting  the grace period has passed: what is left is being named and cut
  * stopping  no connection is left: the shutdown hooks of the application run within their own budget
  *
  * Invariants (each one is a property test):
  * 1. accepting stops once, never before the drain is announced, and always before anything is closed or cut
- * 2. nothing is cut unless the grace period has passed
+ * 2. nothing is cut unless the grace period has passed; sessions have their own, after they were told
  * 3. the shutdown hooks run exactly once in every history that exits after having been ready
  * 4. an exit happens at most once, and nothing happens after it
  * 5. the exit code is 0 only if nothing was aborted and the hooks ended well
  * 6. lameDuck, draining and stopping each have a timer that ends them; aborting ends in the next turn of the loop
  * 7. the linger time never grows
+ * 8. connections are handed over only between `startHandOff` and `endHandOff`, and not after a quit or a refusal
  */
 
 /** Milliseconds that each part of the way out may take. */
@@ -39,19 +44,28 @@ export interface DrainBudgets {
   readonly quickMs: number;
   /** Most time for the shutdown hooks of the application. */
   readonly shutdownMs: number;
+  /** Most time from the end of accepting for WebSockets and event streams to end; the grace period bounds it, too. */
+  readonly sessionMs: number;
+}
+
+/** The budgets, and whether siblings take connections over as they become idle. */
+export interface DrainPlan extends DrainBudgets {
+  readonly handOff: boolean;
 }
 
 /** How a process ends: nothing lost, a hook failed, or something outlived the grace period. */
 export type DrainExitCode = 0 | 1 | 5;
 
-type WithBudgets<Phase extends string> = { readonly phase: Phase; readonly budgets: DrainBudgets };
+type WithBudgets<Phase extends string> = { readonly phase: Phase; readonly budgets: DrainPlan };
+/** `cut` names the sessions that outlived their budget without having been told. */
+type WithCut<Phase extends string> = WithBudgets<Phase> & { readonly cut: readonly string[] };
 
 export type DrainState =
   | WithBudgets<'starting'>
   | WithBudgets<'serving'>
   | WithBudgets<'lameDuck'>
-  | WithBudgets<'draining'>
-  | WithBudgets<'aborting'>
+  | WithCut<'draining'>
+  | WithCut<'aborting'>
   | (WithBudgets<'stopping'> & { readonly aborted: readonly string[] })
   | { readonly phase: 'exited'; readonly code: DrainExitCode; readonly aborted: readonly string[] };
 
@@ -61,6 +75,10 @@ export type DrainEvent =
   | { readonly type: 'terminate' }
   /** SIGINT or SIGQUIT. */
   | { readonly type: 'quit' }
+  /** Siblings go on serving: there is nothing to wait for before the drain, and they take connections over. */
+  | { readonly type: 'replaced' }
+  /** No sibling can take a connection over, for now. */
+  | { readonly type: 'handOffRefused' }
   /** The other side needs less time to close idle connections than was thought. */
   | { readonly type: 'lingerShortened'; readonly lingerMs: number }
   | { readonly type: 'timerExpired'; readonly timer: DrainTimer }
@@ -68,11 +86,13 @@ export type DrainEvent =
   | { readonly type: 'settled' }
   /** No connection is open. */
   | { readonly type: 'emptied' }
+  /** The sessions have been ended; `names` are those of them that could not be told. */
+  | { readonly type: 'sessionsCut'; readonly names: readonly string[] }
   /** Everything that was left has been cut. */
   | { readonly type: 'aborted'; readonly requests: readonly string[] }
   | { readonly type: 'shutdownEnded'; readonly isClean: boolean };
 
-export type DrainTimer = 'lameDuck' | 'sweep' | 'grace' | 'shutdown';
+export type DrainTimer = 'lameDuck' | 'sweep' | 'session' | 'grace' | 'shutdown';
 
 export type DrainEffect =
   | { readonly type: 'announceReady' }
@@ -85,6 +105,13 @@ export type DrainEffect =
   | { readonly type: 'closeIdle'; readonly lingerMs: number; readonly headerMs: number }
   /** The same, among those connections only whose response has just ended. */
   | { readonly type: 'closeSettled'; readonly lingerMs: number; readonly headerMs: number }
+  /** From here on `closeIdle` hands over what can be handed over, and only the rest is asked to leave. */
+  | { readonly type: 'startHandOff' }
+  | { readonly type: 'endHandOff' }
+  /** Tell WebSockets and HTTP/2 sessions to leave. */
+  | { readonly type: 'tellSessions' }
+  /** End what is left of WebSockets and event streams. */
+  | { readonly type: 'cutSessions' }
   | { readonly type: 'abortRemaining' }
   | { readonly type: 'runShutdown'; readonly aborted: readonly string[] }
   | { readonly type: 'exit'; readonly code: DrainExitCode; readonly aborted: readonly string[] };
@@ -100,7 +127,7 @@ export const sweepMs = 50;
 
 /** The state before the application listens. */
 export function startDrain(budgets: DrainBudgets): DrainState {
-  return { phase: 'starting', budgets };
+  return { phase: 'starting', budgets: { ...budgets, handOff: false } };
 }
 
 /** The one transition function; see the head of the file. */
@@ -115,7 +142,9 @@ export function stepDrain(state: DrainState, event: DrainEvent): DrainTransition
     case 'draining':
       return stepDraining(state, event);
     case 'aborting':
-      return event.type === 'aborted' ? toStopping(state.budgets, event.requests, []) : stay(state);
+      return event.type === 'aborted'
+        ? toStopping(state.budgets, [...state.cut, ...event.requests], [])
+        : stay(state);
     case 'stopping':
       return stepStopping(state, event);
     case 'exited':
@@ -142,15 +171,17 @@ function stepServing(state: WithBudgets<'serving'>, event: DrainEvent): DrainTra
   const { budgets } = state;
   switch (event.type) {
     case 'terminate':
-      return budgets.lameDuckMs > 0
-        ? toLameDuck(budgets)
-        : toDraining(budgets, announceDrain(budgets.graceMs));
+      return budgets.lameDuckMs > 0 ? toLameDuck(budgets) : toDraining(budgets, announceLeave(budgets));
     case 'quit': {
-      const quick = { ...budgets, lingerMs: 0 };
+      const quick = { ...budgets, lingerMs: 0, handOff: false };
       return toDraining(quick, announceDrain(Math.min(budgets.quickMs, budgets.graceMs)));
     }
     case 'lingerShortened':
       return stay({ phase: 'serving', budgets: withLinger(budgets, event.lingerMs) });
+    case 'replaced':
+      return stay({ phase: 'serving', budgets: { ...budgets, lameDuckMs: 0, handOff: true } });
+    case 'handOffRefused':
+      return stay({ phase: 'serving', budgets: { ...budgets, handOff: false } });
     default:
       return stay(state);
   }
@@ -165,30 +196,48 @@ function stepLameDuck(state: WithBudgets<'lameDuck'>, event: DrainEvent): DrainT
       return stay({ phase: 'lameDuck', budgets: withLinger(budgets, event.lingerMs) });
     case 'timerExpired':
       if (event.timer === 'lameDuck') return toDraining(budgets, []);
-      return event.timer === 'grace' ? toAborting(budgets, [{ type: 'stopAccepting' }]) : stay(state);
+      return event.timer === 'grace' ? toAborting(budgets, [], [{ type: 'stopAccepting' }]) : stay(state);
+    case 'replaced':
+      return toDraining({ ...budgets, handOff: true }, [{ type: 'startHandOff' }]);
     default:
       return stay(state);
   }
 }
 
-function stepDraining(state: WithBudgets<'draining'>, event: DrainEvent): DrainTransition {
+function stepDraining(state: WithCut<'draining'>, event: DrainEvent): DrainTransition {
   const { budgets } = state;
   switch (event.type) {
     case 'emptied':
-      return toStopping(budgets, [], []);
+      return toStopping(budgets, state.cut, []);
+    case 'sessionsCut':
+      return stay({ ...state, cut: [...state.cut, ...event.names] });
     case 'settled':
       return { state, effects: [{ ...closeIdle(budgets), type: 'closeSettled' }] };
     case 'quit':
-      return closeSooner({ ...budgets, lingerMs: 0 }, [startTimer('grace', budgets.quickMs)]);
+      return closeSooner(state, { ...budgets, lingerMs: 0, handOff: false }, [
+        ...endHandOff(budgets),
+        startTimer('grace', budgets.quickMs),
+      ]);
+    case 'replaced':
+      if (budgets.handOff || budgets.lingerMs === 0) return stay(state);
+      return closeSooner(state, { ...budgets, handOff: true }, [{ type: 'startHandOff' }]);
+    case 'handOffRefused':
+      return closeSooner(state, { ...budgets, handOff: false }, endHandOff(budgets));
     case 'lingerShortened':
-      return closeSooner(withLinger(budgets, event.lingerMs), []);
+      return closeSooner(state, withLinger(budgets, event.lingerMs), []);
     case 'timerExpired':
-      if (event.timer === 'grace') return toAborting(budgets, []);
-      if (event.timer !== 'sweep') return stay(state);
-      return { state, effects: [closeIdle(budgets), startTimer('sweep', sweepMs)] };
+      return onDrainingTimer(state, event.timer);
     default:
       return stay(state);
   }
+}
+
+function onDrainingTimer(state: WithCut<'draining'>, timer: DrainTimer): DrainTransition {
+  const { budgets } = state;
+  if (timer === 'grace') return toAborting(budgets, state.cut, []);
+  if (timer === 'session') return { state, effects: [{ type: 'cutSessions' }] };
+  if (timer !== 'sweep') return stay(state);
+  return { state, effects: [closeIdle(budgets), startTimer('sweep', sweepMs)] };
 }
 
 function stepStopping(
@@ -207,30 +256,45 @@ function stepStopping(
   };
 }
 
-function toLameDuck(budgets: DrainBudgets): DrainTransition {
+function toLameDuck(budgets: DrainPlan): DrainTransition {
   return {
     state: { phase: 'lameDuck', budgets },
     effects: [...announceDrain(budgets.graceMs), startTimer('lameDuck', budgets.lameDuckMs)],
   };
 }
 
-function toDraining(budgets: DrainBudgets, before: readonly DrainEffect[]): DrainTransition {
+function toDraining(budgets: DrainPlan, before: readonly DrainEffect[]): DrainTransition {
   return {
-    state: { phase: 'draining', budgets },
-    effects: [...before, { type: 'stopAccepting' }, closeIdle(budgets), startTimer('sweep', sweepMs)],
+    state: { phase: 'draining', budgets, cut: [] },
+    effects: [
+      ...before,
+      { type: 'stopAccepting' },
+      { type: 'tellSessions' },
+      startTimer('session', budgets.sessionMs),
+      closeIdle(budgets),
+      startTimer('sweep', sweepMs),
+    ],
   };
 }
 
-function closeSooner(budgets: DrainBudgets, before: readonly DrainEffect[]): DrainTransition {
-  return { state: { phase: 'draining', budgets }, effects: [...before, closeIdle(budgets)] };
+function closeSooner(
+  state: WithCut<'draining'>,
+  budgets: DrainPlan,
+  before: readonly DrainEffect[],
+): DrainTransition {
+  return { state: { ...state, budgets }, effects: [...before, closeIdle(budgets)] };
 }
 
-function toAborting(budgets: DrainBudgets, before: readonly DrainEffect[]): DrainTransition {
-  return { state: { phase: 'aborting', budgets }, effects: [...before, { type: 'abortRemaining' }] };
+function toAborting(
+  budgets: DrainPlan,
+  cut: readonly string[],
+  before: readonly DrainEffect[],
+): DrainTransition {
+  return { state: { phase: 'aborting', budgets, cut }, effects: [...before, { type: 'abortRemaining' }] };
 }
 
 function toStopping(
-  budgets: DrainBudgets,
+  budgets: DrainPlan,
   aborted: readonly string[],
   before: readonly DrainEffect[],
 ): DrainTransition {
@@ -244,11 +308,20 @@ function announceDrain(graceMs: number): readonly DrainEffect[] {
   return [{ type: 'announceDrain' }, startTimer('grace', graceMs)];
 }
 
-function withLinger(budgets: DrainBudgets, lingerMs: number): DrainBudgets {
+/** First who takes over: it decides what the announcement does to the answers. */
+function announceLeave({ handOff, graceMs }: DrainPlan): readonly DrainEffect[] {
+  return [...(handOff ? [{ type: 'startHandOff' } as const] : []), ...announceDrain(graceMs)];
+}
+
+function endHandOff({ handOff }: DrainPlan): readonly DrainEffect[] {
+  return handOff ? [{ type: 'endHandOff' }] : [];
+}
+
+function withLinger(budgets: DrainPlan, lingerMs: number): DrainPlan {
   return { ...budgets, lingerMs: Math.min(budgets.lingerMs, lingerMs) };
 }
 
-function closeIdle({ lingerMs, headerMs }: DrainBudgets): Extract<DrainEffect, { type: 'closeIdle' }> {
+function closeIdle({ lingerMs, headerMs }: DrainPlan): Extract<DrainEffect, { type: 'closeIdle' }> {
   return { type: 'closeIdle', lingerMs, headerMs };
 }
 

@@ -5,14 +5,16 @@ import { describeThrown, WorkerError } from './worker-error.ts';
 
 /** What a module gives to be served. */
 export interface Entry {
-  readonly application: Application;
+  /** None where it is a program that listens by itself. */
+  readonly application?: Application | undefined;
   /** Awaited before the worker listens. */
   readonly startup?: () => unknown;
   /** Awaited when nothing is left to answer. */
   readonly shutdown?: () => unknown;
 }
 
-type Exports = Readonly<Record<string, unknown>>;
+/** The exports of an entry by name. */
+export type Exports = Readonly<Record<string, unknown>>;
 
 const names = ['default', 'app', 'handler', 'application'] as const;
 
@@ -55,24 +57,37 @@ function hook(exports: Exports, name: 'startup' | 'shutdown'): Partial<Record<ty
   return typeof value === 'function' ? { [name]: value as () => unknown } : {};
 }
 
+/** What was exported for the worker beside the application. */
+export type EntryHooks = Pick<Entry, 'startup' | 'shutdown'>;
+
+/** Imports a module (`.js`, `.mjs`, `.cjs`, `.ts` where Node can). Throws `entryUnusable`. */
+export async function readExports(path: string): Promise<Exports> {
+  return flatten(await importEntry(path));
+}
+
 /**
- * Imports a module (`.js`, `.mjs`, `.cjs`, `.ts` where Node can) and finds its application: the first of the exports
- * `default`, `app`, `handler`, `application` that can be served, or `fetch`. Throws `entryUnusable`.
+ * The first of the exports `default`, `app`, `handler`, `application` that can be served, or `fetch`; promises are
+ * awaited. Throws `entryUnusable`.
  */
-export async function loadEntry(path: string): Promise<Entry> {
-  const exports = flatten(await importEntry(path));
-  let application: Application | undefined;
+export async function readApplication(path: string, exports: Exports): Promise<Application | undefined> {
   try {
-    application = await findApplication(exports);
+    return await findApplication(exports);
   } catch (thrown) {
     throw unusable(path, 'an application was wanted', describeThrown(thrown), thrown);
   }
-  if (application === undefined) {
-    const found = Object.keys(exports).filter(
-      (name) => exports[name] !== undefined && name !== 'module.exports',
-    );
-    const got = found.length === 0 ? 'no exports' : `exports ${found.join(', ')}`;
-    throw unusable(path, 'an application exported as default, app, handler or application was wanted', got);
-  }
-  return { application, ...hook(exports, 'startup'), ...hook(exports, 'shutdown') };
+}
+
+export function readHooks(exports: Exports): EntryHooks {
+  return { ...hook(exports, 'startup'), ...hook(exports, 'shutdown') };
+}
+
+/** The error of a module that exports no application and listens to nothing. */
+export function nothingToServe(path: string, exports: Exports): WorkerError {
+  const found = Object.keys(exports).filter(
+    (name) => exports[name] !== undefined && name !== 'module.exports',
+  );
+  const got = found.length === 0 ? 'no exports' : `exports ${found.join(', ')}`;
+  const wanted =
+    'a call of listen(), or an application exported as default, app, handler or application was wanted';
+  return unusable(path, wanted, got);
 }

@@ -1,12 +1,19 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Http2Stream, IncomingHttpHeaders, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
+import { requestName } from './connection.ts';
 import type { ConnectionTable } from './connection-table.ts';
+import type { RequestObserver } from './observe/request-observer.ts';
 import { answerProbe, findProbe, type ProbePaths } from './probes.ts';
+import { type LimitOptions, limitRequests } from './request-limits.ts';
 
 /** What the interception needs from the life of the application. */
 export interface InterceptOptions extends ProbePaths {
+  readonly limits: LimitOptions;
   readonly table: ConnectionTable;
+  /** Only where answers are measured or logged. */
+  readonly observer?: RequestObserver | undefined;
   phase(): 'starting' | 'ready' | 'draining';
 }
 
@@ -18,31 +25,76 @@ type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boole
  */
 export function interceptServer(server: Server, options: InterceptOptions): void {
   const { table } = options;
-  const connectionEvent = server instanceof TlsServer ? 'secureConnection' : 'connection';
-  server.prependListener(connectionEvent, (socket: Socket) => table.accept(socket));
+  const limits = limitRequests(server, options.limits);
+  countConnections(server, table);
   const emit = server.emit as Emit;
+  if (options.limits.limitRequestBody > 0) continueLate(server, emit);
 
   function dispatch(event: string | symbol, request: IncomingMessage, response: ServerResponse): boolean {
     const probe = findProbe(request, options);
-    if (probe === undefined) return emit.call(server, event, request, response);
+    if (probe === undefined) {
+      if (limits?.admit(request, response) === false) return true;
+      return emit.call(server, event, request, response);
+    }
     answerProbe(probe, options.phase(), response);
     return true;
   }
 
+  function dispatchCounted(event: string, request: IncomingMessage, response: ServerResponse): boolean {
+    // One of HTTP/2 is counted as a stream.
+    const isHttp2 = request.httpVersionMajor === 2;
+    if (!isHttp2 && !table.begin(request, response)) return true;
+    options.observer?.begin(response);
+    if (isHttp2) return dispatch(event, request, response);
+    if (!table.isLameDuck) return dispatch(event, request, response);
+    // The parser first reads to the end of what has arrived: only then is it known whether the request is
+    // complete and the last one, that is, whether its answer may close the connection.
+    process.nextTick(dispatch, event, request, response);
+    return true;
+  }
+
   function emitCounted(event: string | symbol, ...args: unknown[]): boolean {
-    if (event === 'request' || event === 'checkContinue' || event === 'checkExpectation') {
-      const [request, response] = args as [IncomingMessage, ServerResponse];
-      if (!table.begin(request, response)) return true;
-      if (!table.isLameDuck) return dispatch(event, request, response);
-      // The parser first reads to the end of what has arrived: only then is it known whether the request is
-      // complete and the last one, that is, whether its answer may close the connection.
-      process.nextTick(dispatch, event, request, response);
-      return true;
-    }
-    if (event === 'upgrade' || event === 'connect') {
-      table.beginSession(args[0] as IncomingMessage, args[1] as Socket);
+    switch (event) {
+      case 'request':
+      case 'checkContinue':
+      case 'checkExpectation':
+        return dispatchCounted(event, args[0] as IncomingMessage, args[1] as ServerResponse);
+      case 'upgrade':
+      case 'connect':
+        // The `connect` of HTTP/2 is a stream like any other.
+        if ((args[0] as IncomingMessage).httpVersionMajor !== 2)
+          table.beginSession(args[0] as IncomingMessage, args[1] as Socket);
+        break;
+      case 'session':
+        table.beginHttp2(args[0] as ServerHttp2Session);
+        break;
+      case 'stream':
+        table.beginStream(args[0] as Http2Stream, streamName(args[1] as IncomingHttpHeaders));
+        break;
     }
     return emit.call(server, event, ...args);
   }
   server.emit = emitCounted;
+}
+
+function countConnections(server: Server, table: ConnectionTable): void {
+  server.prependListener('connection', (socket: Socket) => table.accept(socket));
+  if (server instanceof TlsServer)
+    server.prependListener('secureConnection', (socket: Socket) => table.secure(socket));
+}
+
+function streamName({ ':method': method, ':path': path }: IncomingHttpHeaders): string {
+  return requestName({ method: String(method ?? 'GET'), url: String(path ?? '/') });
+}
+
+/** By itself Node says `100 Continue` before anybody could refuse the body. */
+function continueLate(server: Server, emit: Emit): void {
+  server.once('listening', () => {
+    if (server.listenerCount('checkContinue') > 0) return;
+    server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      response.writeContinue();
+      // Past the interception: it has been counted.
+      emit.call(server, 'request', request, response);
+    });
+  });
 }

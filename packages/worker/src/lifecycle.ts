@@ -9,6 +9,7 @@ import {
   startDrain,
   stepDrain,
 } from './drain.ts';
+import { HandOff, type HandOffLink } from './hand-off/hand-off.ts';
 import { interceptServer } from './intercept.ts';
 import { errorFields, logError } from './log.ts';
 import type { Settings } from './options.ts';
@@ -30,6 +31,8 @@ export interface LifecycleHooks {
   onDrained?(aborted: readonly string[]): void;
   /** Run in turn, once, within `shutdownMs`. */
   readonly shutdownHooks: readonly (() => unknown)[];
+  /** Where siblings may take connections over. */
+  readonly handOff?: HandOffLink;
   /** The last thing before the process may end. */
   beforeExit?(): Promise<void>;
 }
@@ -40,12 +43,15 @@ export interface LifecycleHooks {
  */
 export class Lifecycle implements Member {
   readonly ended: Promise<DrainReport>;
+  readonly handOff: HandOff | undefined;
   readonly #server: Server;
   readonly #table = new ConnectionTable();
   readonly #settings: Settings;
   readonly #hooks: LifecycleHooks;
   readonly #timers = new Map<DrainTimer, { readonly endsAt: number; readonly handle: NodeJS.Timeout }>();
   readonly #machine: { readonly state: DrainState; send(event: DrainEvent): void };
+  /** Only what WebSockets are told depends on it. */
+  #isReplaced = false;
   #resolveEnded: (report: DrainReport) => void = () => undefined;
 
   constructor(server: Server, settings: Settings, hooks: LifecycleHooks) {
@@ -56,14 +62,18 @@ export class Lifecycle implements Member {
       this.#resolveEnded = resolve;
     });
     this.#machine = runMachine(stepDrain, startDrain(settings.budgets), (effect) => this.#perform(effect));
+    this.handOff = this.#createHandOff(hooks.handOff);
     const { readinessPath, livenessPath } = settings;
     interceptServer(server, {
       table: this.#table,
       readinessPath,
       livenessPath,
+      limits: settings.limits,
+      observer: settings.observer,
       phase: () => this.#probePhase(),
     });
     server.keepAliveTimeout = settings.keepAliveMs;
+    if (settings.allowHalfOpen) Object.assign(server, { httpAllowHalfOpen: true });
     shared.members.add(this);
   }
 
@@ -92,14 +102,40 @@ export class Lifecycle implements Member {
     this.#machine.send({ type: 'quit' });
   }
 
+  /** Siblings go on serving: no lame-duck time, and WebSockets are told 1012 instead of 1001. */
+  replaced(): void {
+    this.#isReplaced = true;
+    this.#machine.send({ type: 'replaced' });
+  }
+
+  /** The access log was moved away. */
+  reopenLogs(): void {
+    this.#settings.observer?.accessLog?.reopen();
+  }
+
   shortenLinger(lingerMs: number): void {
     this.#machine.send({ type: 'lingerShortened', lingerMs });
   }
 
+  #createHandOff(link: HandOffLink | undefined): HandOff | undefined {
+    if (link === undefined) return undefined;
+    return new HandOff(link, {
+      server: this.#server,
+      table: this.#table,
+      isServing: () => this.#machine.state.phase === 'serving',
+      replaced: () => this.replaced(),
+      terminate: () => this.terminate(),
+      refused: () => this.#machine.send({ type: 'handOffRefused' }),
+    });
+  }
+
   #probePhase(): 'starting' | 'ready' | 'draining' {
-    const { phase } = this.#machine.state;
-    if (phase === 'starting') return 'starting';
-    return phase === 'serving' ? 'ready' : 'draining';
+    const { state } = this.#machine;
+    if (state.phase === 'starting') return 'starting';
+    if (shared.isLameDuck) return 'draining';
+    // Whoever asks on a connection that is about to move asks for the siblings, too, and those are ready.
+    const isReplaced = state.phase === 'draining' && state.budgets.handOff;
+    return state.phase === 'serving' || isReplaced ? 'ready' : 'draining';
   }
 
   #perform(effect: DrainEffect): void {
@@ -121,6 +157,18 @@ export class Lifecycle implements Member {
         break;
       case 'closeSettled':
         this.#table.closeSettled(effect);
+        break;
+      case 'startHandOff':
+        if (this.handOff !== undefined) this.#table.startHandOff(this.handOff.sender);
+        break;
+      case 'endHandOff':
+        this.#table.endHandOff();
+        break;
+      case 'tellSessions':
+        this.#table.tellSessions(this.#isReplaced ? 1012 : 1001);
+        break;
+      case 'cutSessions':
+        this.#machine.send({ type: 'sessionsCut', names: this.#table.cutSessions() });
         break;
       case 'abortRemaining':
         this.#abortRemaining();

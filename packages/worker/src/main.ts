@@ -6,21 +6,35 @@ import { readAssignment } from './assignment.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { errorFields, logError } from './log.ts';
 import { connectMaster } from './master-link.ts';
+import { OwnSignals } from './program/own-signals.ts';
 import { runWorker } from './run-worker.ts';
+import { shared } from './shared-state.ts';
 import { ignoreMasterSignals, installSignalHandlers, terminateAll } from './signals.ts';
 import { describeThrown, WorkerError } from './worker-error.ts';
 
 const startFailed = 3;
 
 // Before anything else: a signal during the start must end the process, and later ones must drain it.
+const ownSignals = new OwnSignals();
 installSignalHandlers();
 ignoreMasterSignals();
+ownSignals.adopt();
 
 let lifecycle: Lifecycle | undefined;
 let entry = 'worker';
-const link = connectMaster((message) => {
-  if (message?.type === 'linger') lifecycle?.shortenLinger(message.lingerMs);
-}, terminateAll);
+const link = connectMaster(
+  (message, handle) => {
+    if (message?.type === 'linger') lifecycle?.shortenLinger(message.lingerMs);
+    else if (message?.type === 'lameDuck') shared.isLameDuck = message.isOn;
+    else if (message?.type === 'reopenLogs') lifecycle?.reopenLogs();
+    else if (lifecycle !== undefined) lifecycle.handOff?.hear(message, handle);
+    else if (message?.type === 'leave') terminateAll();
+  },
+  () => {
+    lifecycle?.handOff?.masterLost();
+    terminateAll();
+  },
+);
 
 function fail(thrown: unknown): void {
   const message =
@@ -40,7 +54,7 @@ try {
   // The application's own children are not workers of this master.
   delete process.env.LAMEDUCK_WORKER;
   entry = assignment.entry;
-  lifecycle = await runWorker(assignment, link);
+  lifecycle = await runWorker(assignment, link, ownSignals);
   process.removeListener('uncaughtException', fail);
 } catch (thrown) {
   fail(thrown);

@@ -1,5 +1,8 @@
 import type { DrainBudgets } from './drain.ts';
+import type { RequestObserver } from './observe/request-observer.ts';
 import type { ProbePaths } from './probes.ts';
+import type { Protocols } from './protocols.ts';
+import type { LimitOptions } from './request-limits.ts';
 import { WorkerError } from './worker-error.ts';
 
 /** How an application is served and how it leaves; all times in milliseconds. */
@@ -14,12 +17,24 @@ export interface AttachOptions {
   readonly lameDuckMs?: number;
   /** Time that a half-sent request header may hold the drain. 5,000. */
   readonly headerMs?: number;
+  /** Most time for WebSockets and event streams after they were told to leave. 5,000. */
+  readonly sessionMs?: number;
   /** Most time for the shutdown hooks. 3,000: less than the margin of a master after the grace period. */
   readonly shutdownMs?: number;
   /** 200 while new requests are wanted, else 503. `/readyz`; empty for none. */
   readonly readinessPath?: string;
   /** 200 while the event loop turns. `/livez`; empty for none. */
   readonly livenessPath?: string;
+  /** Most time until a handler has ended its answer: then 503, or a cut. 0: none. */
+  readonly requestTimeoutMs?: number;
+  /** Longest request body in bytes, else 413. 0: none. */
+  readonly limitRequestBody?: number;
+  /** Longest request header in bytes, else 431. 0: Node's own 16 KiB. */
+  readonly limitRequestHeaderSize?: number;
+  /** Most header fields, else 431. 0: none. */
+  readonly limitRequestHeaderFields?: number;
+  /** Answer clients that close their sending side after the request; then a client that goes away is noticed late. False. */
+  readonly allowHalfOpen?: boolean;
   /** SIGTERM drains, SIGINT and SIGQUIT stop within 2 s. True. */
   readonly handleSignals?: boolean;
   /** End the process when everything is drained. True. */
@@ -29,7 +44,7 @@ export interface AttachOptions {
 }
 
 /** Where to listen: a port (0 picks one) and host, a unix socket, or an inherited listening socket. */
-export interface ServeOptions extends AttachOptions {
+export interface ServeOptions extends AttachOptions, Protocols {
   readonly host?: string;
   readonly port?: number;
   readonly path?: string;
@@ -42,6 +57,10 @@ export interface ServeOptions extends AttachOptions {
 export interface Settings extends ProbePaths {
   readonly budgets: DrainBudgets;
   readonly keepAliveMs: number;
+  readonly limits: LimitOptions;
+  readonly allowHalfOpen: boolean;
+  /** Only where a master wants answers to be measured or logged. */
+  readonly observer?: RequestObserver | undefined;
   readonly handleSignals: boolean;
   readonly exit: boolean;
 }
@@ -65,18 +84,45 @@ function readPath(name: string, value: string | undefined, fallback: string): st
   throw new WorkerError('usage', `Cannot use option "${name}": ${wanted}: current value is ${path}`);
 }
 
+function readLameDuckMs(value: number | undefined, graceMs: number): number {
+  const ms = readMs('lameDuckMs', value, 0);
+  if (ms === 0 || ms < graceMs) return ms;
+  const wanted = `less than the grace period of ${graceMs} ms, which it is a part of, was wanted`;
+  throw new WorkerError('usage', `Cannot use option "lameDuckMs": ${wanted}: current value is ${ms}`);
+}
+
+function readCount(name: keyof LimitOptions, value: number | undefined): number {
+  const count = value ?? 0;
+  if (Number.isSafeInteger(count) && count >= 0) return count;
+  const wanted = 'a whole number from 0 on was wanted';
+  throw new WorkerError('usage', `Cannot use option "${name}": ${wanted}: current value is ${String(count)}`);
+}
+
+function readLimits(options: AttachOptions): LimitOptions {
+  return {
+    requestTimeoutMs: readMs('requestTimeoutMs', options.requestTimeoutMs, 0),
+    limitRequestBody: readCount('limitRequestBody', options.limitRequestBody),
+    limitRequestHeaderSize: readCount('limitRequestHeaderSize', options.limitRequestHeaderSize),
+    limitRequestHeaderFields: readCount('limitRequestHeaderFields', options.limitRequestHeaderFields),
+  };
+}
+
 /** Checks the options and fills in the defaults. Throws `usage`. */
 export function readSettings(options: AttachOptions): Settings {
+  const graceMs = readMs('graceMs', options.graceMs, 30_000);
   return {
     budgets: {
-      graceMs: readMs('graceMs', options.graceMs, 30_000),
+      graceMs,
       lingerMs: readMs('lingerMs', options.lingerMs, 5000),
-      lameDuckMs: readMs('lameDuckMs', options.lameDuckMs, 0),
+      lameDuckMs: readLameDuckMs(options.lameDuckMs, graceMs),
       headerMs: readMs('headerMs', options.headerMs, 5000),
       shutdownMs: readMs('shutdownMs', options.shutdownMs, 3000),
+      sessionMs: readMs('sessionMs', options.sessionMs, 5000),
       quickMs,
     },
     keepAliveMs: readMs('keepAliveMs', options.keepAliveMs, 75_000),
+    limits: readLimits(options),
+    allowHalfOpen: options.allowHalfOpen ?? false,
     readinessPath: readPath('readinessPath', options.readinessPath, '/readyz'),
     livenessPath: readPath('livenessPath', options.livenessPath, '/livez'),
     handleSignals: options.handleSignals ?? true,

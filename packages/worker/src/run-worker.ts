@@ -1,10 +1,18 @@
-import type { WorkerAssignment } from '@lameduck/core';
-import { prepareServer } from './application.ts';
+import type { Server } from 'node:http';
+import type { WorkerAssignment, WorkerCounts, WorkerToMaster } from '@lameduck/core';
+import { type Application, prepareServer } from './application.ts';
 import { type Beats, createBeats } from './beats.ts';
-import { type Entry, loadEntry } from './entry.ts';
+import type { Entry } from './entry.ts';
+import { watchHang } from './hang/watch-hang.ts';
 import { Lifecycle, type LifecycleHooks } from './lifecycle.ts';
 import type { MasterLink } from './master-link.ts';
+import { createObserver } from './observe/create-observer.ts';
+import type { RequestObserver } from './observe/request-observer.ts';
 import { readSettings } from './options.ts';
+import { type HeldListen, ListenWatch } from './program/listen-watch.ts';
+import { load } from './program/load.ts';
+import { type OwnSignals, softenClose } from './program/own-signals.ts';
+import { readyMessage } from './program/ready-message.ts';
 import { listen } from './serve.ts';
 import { describeThrown, WorkerError } from './worker-error.ts';
 
@@ -21,33 +29,98 @@ async function runStartup(path: string, { startup }: Entry): Promise<void> {
 function createHooks(
   link: MasterLink,
   beats: Beats,
+  observer: RequestObserver | undefined,
   shutdownHooks: readonly (() => unknown)[],
 ): LifecycleHooks {
+  function beat(counts: WorkerCounts): WorkerToMaster {
+    const latency = observer?.latency?.counts();
+    return { type: 'beat', counts, ...(latency === undefined ? {} : { latency }) };
+  }
   return {
     shutdownHooks,
+    handOff: link.handOff,
     onReady: () => {
       link.send({ type: 'ready' });
-      beats.start((counts) => link.send({ type: 'beat', counts }));
+      beats.start((counts) => link.send(beat(counts)));
     },
     onDraining: () => link.send({ type: 'draining' }),
-    onDrained: (aborted) => link.send({ type: 'drained', aborted }),
-    beforeExit: () => link.flush({ type: 'beat', counts: beats.read() }),
+    onDrained: (aborted) => {
+      rememberAborted(aborted);
+      link.send({ type: 'drained', aborted });
+    },
+    beforeExit: async () => {
+      await observer?.accessLog?.close();
+      await link.flush(beat(beats.read()));
+    },
   };
 }
 
+/** The end of a program that ends itself after the drain, too: what was aborted shows in the exit code. */
+function rememberAborted(aborted: readonly string[]): void {
+  if (aborted.length === 0) return;
+  process.once('exit', () => {
+    process.exitCode = 5;
+  });
+}
+
 /**
- * Loads the entry, runs its startup, and serves it on the inherited socket; resolves when it listens and the master
- * has been told. Throws `entryUnusable`, `usage`, `addressInUse` or `startFailed`.
+ * Loads the entry, runs its startup, and serves it on the inherited socket; resolves when it listens (and has said
+ * that it is ready, where that is wanted) and the master has been told. Throws `entryUnusable`, `usage`,
+ * `addressInUse` or `startFailed`.
  */
-export async function runWorker(assignment: WorkerAssignment, link: MasterLink): Promise<Lifecycle> {
-  const settings = readSettings(assignment);
-  const entry = await loadEntry(assignment.entry);
-  // Startup first: a factory may need what it opens.
-  await runStartup(assignment.entry, entry);
-  const { server, close } = await prepareServer(entry.application, assignment.entry);
-  const shutdownHooks = [entry.shutdown, close].filter((hook) => hook !== undefined);
-  const lifecycle = new Lifecycle(server, settings, createHooks(link, createBeats(), shutdownHooks));
-  await listen(server, { fd: assignment.fd });
+export async function runWorker(
+  assignment: WorkerAssignment,
+  link: MasterLink,
+  ownSignals: OwnSignals,
+): Promise<Lifecycle> {
+  const observer = createObserver(assignment);
+  const settings = { ...readSettings(assignment), observer };
+  const isReady = assignment.waitReady === true ? readyMessage() : undefined;
+  const shutdownHooks: (() => unknown)[] = [() => ownSignals.run()];
+  const start = (server: Server): Lifecycle =>
+    new Lifecycle(server, settings, createHooks(link, createBeats(), observer, shutdownHooks));
+  const lifecycle = await serveEntry(assignment, start, shutdownHooks);
+  if (assignment.hangStack !== undefined) watchHang(assignment.hangStack.fd, assignment.hangStack.afterMs);
+  await isReady;
   lifecycle.ready();
   return lifecycle;
+}
+
+/** Resolves when the application, or the program, listens on the inherited socket. */
+async function serveEntry(
+  assignment: WorkerAssignment,
+  start: (server: Server) => Lifecycle,
+  shutdownHooks: (() => unknown)[],
+): Promise<Lifecycle> {
+  const { entry: path, fd } = assignment;
+  let lifecycle: Lifecycle | undefined;
+  async function serveProgram({ server, takeOver }: HeldListen): Promise<Lifecycle> {
+    refuseProtocols(assignment);
+    lifecycle = start(server);
+    softenClose(server);
+    await takeOver(fd);
+    return lifecycle;
+  }
+  const entry = await load(path, new ListenWatch(), async (program) => void (await serveProgram(program)));
+  if (entry.shutdown !== undefined) shutdownHooks.unshift(entry.shutdown);
+  // Startup first: a factory may need what it opens.
+  await runStartup(path, entry);
+  if (lifecycle !== undefined) return lifecycle;
+  if (entry.program !== undefined) return serveProgram(entry.program);
+  const { server, close } = await prepareServer(entry.application as Application, path, assignment);
+  // Behind the hook of the application, which may still need the framework.
+  if (close !== undefined) shutdownHooks.splice(-1, 0, close);
+  lifecycle = start(server);
+  await listen(server, { fd });
+  return lifecycle;
+}
+
+/** A program makes its own server: what it speaks is decided there. */
+function refuseProtocols({ entry, certfile, http2 }: WorkerAssignment): void {
+  if (certfile === undefined && http2 !== true) return;
+  const wanted = 'an exported application was wanted with certfile or http2';
+  throw new WorkerError(
+    'usage',
+    `Cannot serve "${entry}": ${wanted}: current value is a program that listens`,
+  );
 }

@@ -28,7 +28,7 @@ export function attach(server: Server, options: AttachOptions = {}): RunningServ
 export function serve(listener: RequestListener, options?: ServeOptions): Promise<RunningServer>;
 export function serve(application: Application, options?: ServeOptions): Promise<RunningServer>;
 export async function serve(application: Application, options: ServeOptions = {}): Promise<RunningServer> {
-  const { server, close } = await prepareServer(application);
+  const { server, close } = await prepareServer(application, undefined, options);
   const lifecycle = attachLifecycle(server, options, close === undefined ? [] : [close]);
   try {
     await listen(server, options);

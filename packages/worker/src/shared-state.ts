@@ -31,6 +31,8 @@ export interface SharedState {
   /** Of requests whose signal was asked for. */
   readonly requests: WeakMap<IncomingMessage, AbortController>;
   hasSignalHandlers: boolean;
+  /** Readiness fails on demand, while everything is served. */
+  isLameDuck: boolean;
   /** Largest exit code of the members that have ended. */
   exitCode: number;
 }
@@ -41,7 +43,14 @@ function createSharedState(): SharedState {
   const drain = new AbortController();
   // Every open stream may listen; that is no leak.
   setMaxListeners(0, drain.signal);
-  return { drain, members: new Set(), requests: new WeakMap(), hasSignalHandlers: false, exitCode: 0 };
+  return {
+    drain,
+    members: new Set(),
+    requests: new WeakMap(),
+    hasSignalHandlers: false,
+    isLameDuck: false,
+    exitCode: 0,
+  };
 }
 
 function findSharedState(): SharedState {

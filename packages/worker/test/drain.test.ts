@@ -17,6 +17,7 @@ const budgets: DrainBudgets = {
   graceMs: 30_000,
   quickMs: 2000,
   shutdownMs: 3000,
+  sessionMs: 5000,
 };
 
 interface Step {
@@ -45,6 +46,7 @@ const anyBudgets: fc.Arbitrary<DrainBudgets> = fc.record({
   graceMs: ms,
   quickMs: ms,
   shutdownMs: ms,
+  sessionMs: ms,
 });
 const anyEvent: fc.Arbitrary<DrainEvent> = fc.oneof(
   fc.constantFrom<DrainEvent>(
@@ -53,10 +55,19 @@ const anyEvent: fc.Arbitrary<DrainEvent> = fc.oneof(
     { type: 'quit' },
     { type: 'settled' },
     { type: 'emptied' },
+    { type: 'replaced' },
+    { type: 'handOffRefused' },
+    { type: 'sessionsCut', names: ['GET /ws'] },
   ),
   ms.map((lingerMs): DrainEvent => ({ type: 'lingerShortened', lingerMs })),
   fc
-    .constantFrom('lameDuck' as const, 'sweep' as const, 'grace' as const, 'shutdown' as const)
+    .constantFrom(
+      'lameDuck' as const,
+      'sweep' as const,
+      'session' as const,
+      'grace' as const,
+      'shutdown' as const,
+    )
     .map((timer): DrainEvent => ({ type: 'timerExpired', timer })),
   fc
     .array(fc.constant('GET /x'), { maxLength: 2 })
@@ -86,7 +97,13 @@ property(
     const stop = types.indexOf('stopAccepting');
     assert.equal(types.lastIndexOf('stopAccepting'), stop);
     assert.ok(types.indexOf('announceDrain') <= stop || stop < 0);
-    for (const later of ['closeIdle', 'closeSettled', 'abortRemaining'] as const) {
+    for (const later of [
+      'closeIdle',
+      'closeSettled',
+      'tellSessions',
+      'cutSessions',
+      'abortRemaining',
+    ] as const) {
       const first = types.indexOf(later);
       if (first >= 0) assert.ok(stop >= 0 && stop < first, `${later} before stopAccepting`);
     }
@@ -148,9 +165,29 @@ property('the linger time never grows', (steps) => {
   }
 });
 
+property(
+  'connections are handed over only between start and end, and not after a quit or a refusal',
+  (steps) => {
+    let isOn = false;
+    for (const { from, effects, event, to } of steps) {
+      for (const { type } of effects) {
+        if (type === 'startHandOff')
+          assert.ok(!isOn && event.type !== 'quit', 'started twice, or in a quick stop');
+        if (type === 'endHandOff') assert.ok(isOn, 'ended before it began');
+        if (type === 'startHandOff' || type === 'endHandOff') isOn = type === 'startHandOff';
+        // The answers are marked, or not, by then.
+        if (type === 'announceDrain')
+          assert.equal(isOn, from.phase === 'serving' && from.budgets.handOff && event.type !== 'quit');
+      }
+      if (to.phase === 'draining') assert.equal(isOn, to.budgets.handOff);
+      if (event.type === 'handOffRefused' && to.phase === 'draining') assert.ok(!isOn);
+    }
+  },
+);
+
 property('every timer started has a length from the budgets', (steps, start) => {
   const longest = { lameDuck: start.lameDuckMs, sweep: 50, grace: Math.max(start.graceMs, start.quickMs) };
-  const most = { ...longest, shutdown: Math.max(start.shutdownMs, start.quickMs) };
+  const most = { ...longest, session: start.sessionMs, shutdown: Math.max(start.shutdownMs, start.quickMs) };
   for (const effect of effectsOf(steps)) {
     if (effect.type === 'startTimer') assert.ok(effect.ms <= most[effect.timer]);
   }
@@ -205,4 +242,32 @@ test('hooks that take too long end with exit 1, aborted requests with exit 5', (
     { type: 'shutdownEnded', isClean: true },
   ];
   assert.deepEqual(run(cut, budgets).at(-1)?.to, { phase: 'exited', code: 5, aborted: ['GET /never'] });
+});
+
+test('sessions are told when accepting ends, and cut at their own budget; what could not be told counts as aborted', () => {
+  const begun = run([{ type: 'ready' }, { type: 'terminate' }], budgets);
+  const effects = begun.at(-1)?.effects ?? [];
+  const types = effects.map((effect) => effect.type);
+  assert.ok(types.indexOf('tellSessions') > types.indexOf('stopAccepting'));
+  assert.ok(effects.some((effect) => effect.type === 'startTimer' && effect.timer === 'session'));
+  const cut: DrainEvent[] = [
+    { type: 'ready' },
+    { type: 'terminate' },
+    { type: 'timerExpired', timer: 'session' },
+    { type: 'sessionsCut', names: ['GET /ws'] },
+    { type: 'emptied' },
+    { type: 'shutdownEnded', isClean: true },
+  ];
+  const steps = run(cut, budgets);
+  assert.deepEqual(steps[2]?.effects, [{ type: 'cutSessions' }]);
+  assert.deepEqual(steps.at(-1)?.to, { phase: 'exited', code: 5, aborted: ['GET /ws'] });
+});
+
+test('where siblings go on there is no lame-duck time, also when it has begun', () => {
+  const lameDuck = { ...budgets, lameDuckMs: 5000 };
+  const before = run([{ type: 'ready' }, { type: 'replaced' }, { type: 'terminate' }], lameDuck);
+  assert.equal(before.at(-1)?.to.phase, 'draining');
+  const within = run([{ type: 'ready' }, { type: 'terminate' }, { type: 'replaced' }], lameDuck);
+  assert.equal(within[1]?.to.phase, 'lameDuck');
+  assert.equal(within.at(-1)?.to.phase, 'draining');
 });

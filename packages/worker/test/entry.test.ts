@@ -12,6 +12,7 @@ const usable: readonly (readonly [app: string, what: string, body: RegExp])[] = 
   ['fetch-export.mjs', 'an export named fetch', /hello$/],
   ['listener.cjs', 'a CommonJS function', /hello$/],
   ['named.cjs', 'CommonJS exports by name', /hello$/],
+  ['listening-server.mjs', 'an http.Server that it has told to listen', /^HTTP.1.1 200/],
 ];
 
 for (const [app, what, body] of usable) {
@@ -42,7 +43,6 @@ const bad: readonly (readonly [app: string, why: string, message: RegExp])[] = [
     'fails at startup',
     /startup\(\) without an error was wanted: current value is Error: cannot reach the database$/,
   ],
-  ['bad-listens.mjs', 'listens by itself', /current value is an http.Server that listens already$/],
   [
     'bad-factory.mjs',
     'makes something else',

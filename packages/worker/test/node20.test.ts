@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { connect } from 'node:http2';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { fetchText, RawClient } from './support/raw-client.ts';
@@ -50,3 +52,41 @@ test('on Node 20 an entry in TypeScript is refused with the Node that it needs',
   assert.match(message, /Node 22.18 or later, or JavaScript, was wanted: current value is v20\./);
   assert.equal(await worker.exited, 3);
 });
+
+test('on Node 20 an unchanged program leaves whole, its own handler last', { skip }, async () => {
+  const worker = spawnWorker('programs/http.cjs', { node: node ?? '' });
+  await worker.message('ready');
+  const client = await RawClient.connect(worker.port);
+  client.get('/slow');
+  while (!worker.stderr().includes('slow began'))
+    await once(worker.child.stderr ?? assert.fail(), 'data', { signal: AbortSignal.timeout(10_000) });
+  worker.kill('SIGTERM');
+  assert.equal(await client.ended, 'end');
+  assert.match(client.text, /slow but whole$/);
+  assert.equal(await worker.exited, 0);
+  assert.match(worker.stderr(), /own handler\nclosed undefined\n$/);
+});
+
+for (const scheme of ['http', 'https']) {
+  test(`R14: on Node 20 a session over ${scheme} leaves, and its stream completes`, { skip }, async () => {
+    const keys = path.resolve(import.meta.dirname, 'keys');
+    const files =
+      scheme === 'http' ? {} : { certfile: path.join(keys, 'cert.pem'), keyfile: path.join(keys, 'key.pem') };
+    const worker = spawnWorker('programs/slow.cjs', { node: node ?? '', http2: true, ...files });
+    await worker.message('ready');
+    const client = connect(`${scheme}://127.0.0.1:${worker.port}`, { rejectUnauthorized: false });
+    const stream = client.request({ ':path': '/slow' });
+    let body = '';
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      body += chunk;
+    });
+    while (!worker.stderr().includes('slow began'))
+      await once(worker.child.stderr ?? assert.fail(), 'data', { signal: AbortSignal.timeout(10_000) });
+    worker.kill('SIGTERM');
+    await once(client, 'goaway', { signal: AbortSignal.timeout(10_000) });
+    await once(stream, 'close', { signal: AbortSignal.timeout(10_000) });
+    assert.equal(body, 'slow but whole');
+    assert.equal(await worker.exited, 0);
+    client.destroy();
+  });
+}

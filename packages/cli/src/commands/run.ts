@@ -1,97 +1,94 @@
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type Address, defaults, formatAddress, largestKillMarginMs } from '@lameduck/core';
-import { startMaster } from '@lameduck/master';
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Address, formatAddress, LameduckError } from '@lameduck/core';
+import { type Launch, startMaster, takeLaunch } from '@lameduck/master';
 import type { Command } from 'commander';
-import { collect, readAddress, readCount, readDuration } from '../arguments.ts';
 import { createProcessLogger } from '../output/process-logger.ts';
+import { createScreen } from '../output/screen.ts';
+import { type LoadedSettings, loadSettings } from '../run/load-settings.ts';
+import { entryPath, masterOptions } from '../run/master-options.ts';
+import { printSettings } from '../run/print-settings.ts';
+import { addSettingFlags, pickFlags } from '../run/setting-flags.ts';
+import { checkFolders } from '../run/watch-folders.ts';
+import { watchAndReload } from '../run/watch-reload.ts';
 
-interface RunOptions {
-  readonly bind?: Address;
-  readonly workers: number;
-  readonly pidfile?: string;
-  readonly control?: string;
-  readonly import?: readonly string[];
-  readonly timeoutGracefulShutdown?: number;
-  readonly killMargin?: number;
-  readonly linger?: number;
-  readonly keepAlive?: number;
-  readonly readyTimeout?: number;
-  readonly heartbeatTimeout?: number;
+interface RunOptions extends Readonly<Record<string, unknown>> {
+  readonly settings?: string;
+  readonly printConfig?: boolean;
+  readonly checkConfig?: boolean;
+  readonly json?: boolean;
 }
-
-/** As Gunicorn's and Uvicorn's. */
-const defaultBind = '127.0.0.1:8000';
 
 /** `lameduck run ENTRY -w N -b HOST:PORT`: the master alone, like `gunicorn`. */
 export function addRun(program: Command): void {
   const command = program
-    .command('run <entry>')
+    .command('run [entry]')
     .description('serve an application with a master and workers, without nginx or controller')
     .option(
-      '-b, --bind <address>',
-      `HOST:PORT, [IPV6]:PORT or unix:/PATH (default: ${defaultBind})`,
-      readAddress,
+      '--settings <file>',
+      'settings file; else lameduck.run.{yaml,json,ts,js,mjs} here, if there is one',
     )
-    .option('-w, --workers <n>', 'worker processes', readCount, 1)
-    .option('-p, --pidfile <file>', 'write the pid of the master here')
-    .option('--control <path>', 'unix socket for "lameduck ctl"')
-    .option('--import <module>', 'load a module first in each worker; may be repeated', collect);
-  for (const [flag, description, ms] of durations) {
-    command.option(`${flag} <duration>`, `${description} (default: ${ms / 1000}s)`, readDuration);
-  }
-  command.addHelpText('after', signalHelp).action(runApplication);
+    .option('--print-config', 'print each setting with its origin, and end')
+    .option('--check-config', 'check all settings, and end: exit code 0 or 78')
+    .option('--json', 'with --print-config: one JSON document on stdout');
+  addSettingFlags(command);
+  command.addHelpText('after', afterHelp).action(run);
 }
 
-const durations: readonly (readonly [flag: string, description: string, defaultMs: number])[] = [
-  [
-    '--timeout-graceful-shutdown',
-    'most time a worker may take to finish',
-    defaults.timeoutGracefulShutdownMs,
-  ],
-  ['--kill-margin', 'what the master waits beyond that before it kills', largestKillMarginMs],
-  ['--linger', 'how long idle connections may stay for the peer to close first', defaults.lingerMs],
-  ['--keep-alive', 'idle time of a connection; longer than the one of nginx', defaults.keepAliveMs],
-  ['--ready-timeout', 'most time from the start of a worker until it is ready', defaults.startupTimeoutMs],
-  ['--heartbeat-timeout', 'longest time an event loop may be blocked', defaults.heartbeatTimeoutMs],
-];
+const afterHelp = `
+Settings come from: defaults < settings file < environment (LAMEDUCK_*, WEB_CONCURRENCY, PORT) < flags. See docs/settings.md.
+Signals: TERM graceful stop · INT, QUIT quick stop · HUP rolling reload · USR2 upgrade of the master · USR1 reopen logs · TTIN, TTOU one worker more, less
+The entry exports an application (default, or named app or handler): a node:http listener, Fastify, Express, Koa or fetch handler;
+or it is a program that calls listen() itself: whatever address that names, it serves on --bind.`;
 
-const signalHelp = `
-Signals: TERM graceful stop · INT, QUIT quick stop · HUP rolling reload · TTIN, TTOU one worker more, less
-The entry exports an application (default, or named app or handler): a node:http listener, Fastify, Express, Koa or fetch handler.`;
+async function run(entry: string | undefined, options: RunOptions): Promise<void> {
+  // first: settings are read from what is left of the environment
+  const launch = takeLaunch();
+  const given = pickFlags(options);
+  const flags = entry === undefined ? given : { ...given, entry };
+  const loaded = await loadSettings({ flags, file: options.settings }, process.env, process.cwd());
+  if (options.checkConfig === true) checkEntry(loaded);
+  if (options.printConfig === true) printSettings(loaded, createScreen(options.json === true));
+  if (options.checkConfig === true || options.printConfig === true) return;
+  await runApplication(loaded, launch);
+}
 
-async function runApplication(entry: string, options: RunOptions): Promise<void> {
-  const { logger, flush } = createProcessLogger();
-  const readyTimeoutMs = options.readyTimeout ?? defaults.startupTimeoutMs;
-  const master = await startMaster({
-    entry: resolve(entry),
-    workers: options.workers,
-    address: options.bind ?? readAddress(defaultBind),
-    workerScript: fileURLToPath(import.meta.resolve('@lameduck/worker/main')),
-    nodeArguments: (options.import ?? []).flatMap((module) => ['--import', module]),
-    graceMs: options.timeoutGracefulShutdown ?? defaults.timeoutGracefulShutdownMs,
-    killMarginMs: options.killMargin ?? largestKillMarginMs,
-    lingerMs: options.linger ?? defaults.lingerMs,
-    keepAliveMs: options.keepAlive ?? defaults.keepAliveMs,
-    readyTimeoutMs,
-    bootTimeoutMs: readyTimeoutMs,
-    heartbeatTimeoutMs: options.heartbeatTimeout ?? defaults.heartbeatTimeoutMs,
-    readinessPath: defaults.readinessPath,
-    livenessPath: defaults.livenessPath,
-    controlPath: options.control === undefined ? undefined : resolve(options.control),
-    pidfile: options.pidfile === undefined ? undefined : resolve(options.pidfile),
-    logger,
-    signals: process,
-  });
+/** The rest has been checked by reading it. */
+function checkEntry(loaded: LoadedSettings): void {
+  const entry = entryPath(loaded);
+  if (existsSync(entry)) return;
+  const message = `Cannot run "${entry}": an existing file is wanted: current value is no such file`;
+  throw new LameduckError('config', message, { entry });
+}
+
+async function runApplication(loaded: LoadedSettings, launch: Launch): Promise<void> {
+  const { settings, resolvePath } = loaded;
+  const file = settings.logFile === undefined ? undefined : resolvePath('logFile', settings.logFile);
+  const log = createProcessLogger(file);
+  const folders = settings.reload ? watchedFolders(loaded) : [];
+  const master = await startMaster({ ...masterOptions(loaded, log), launch });
+  const reload = (): Promise<number> => master.reload();
+  const unwatch = settings.reload ? watchAndReload({ folders, reload, logger: log.logger }) : undefined;
   try {
-    if (await master.ready) process.stdout.write(`ready ${urlOf(master.address)}\n`);
+    if (await master.ready)
+      process.stdout.write(`ready ${urlOf(master.address, settings.certfile !== undefined)}\n`);
     process.exitCode = await master.ended;
   } finally {
+    unwatch?.();
     await master.ended;
-    flush();
+    log.flush();
   }
 }
 
-function urlOf(address: Address): string {
-  return address.kind === 'unix' ? formatAddress(address) : `http://${formatAddress(address)}`;
+/** Those that are named, or the folder of the entry. Throws `config` for one that is not there. */
+function watchedFolders(loaded: LoadedSettings): readonly string[] {
+  const named = loaded.settings.reloadDir.map((folder) => loaded.resolvePath('reloadDir', folder));
+  const folders = named.length > 0 ? named : [dirname(entryPath(loaded))];
+  checkFolders(folders);
+  return folders;
+}
+
+function urlOf(address: Address, isSecure: boolean): string {
+  if (address.kind === 'unix') return formatAddress(address);
+  return `${isSecure ? 'https' : 'http'}://${formatAddress(address)}`;
 }

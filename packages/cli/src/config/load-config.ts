@@ -5,20 +5,21 @@ import { type Config, type ConfigProblem, formatPath, LameduckError, parseConfig
 import { type Locate, readDocument } from './read-document.ts';
 
 /** A document with a way back from a path of keys to the place in the file. */
-interface Source {
+export interface Source {
   readonly value: unknown;
   readonly locate: Locate;
 }
 
 /** Reads and checks a config file. Throws `config` with every problem at once, each as `file:line:col path: problem`. */
 export async function loadConfig(file: string): Promise<Config> {
-  const source = await read(file);
+  const source = await readSource(file);
   const parsed = parseConfig(source.value);
   if (parsed.ok) return parsed.config;
   throw problemsError(file, parsed.problems, source.locate);
 }
 
-async function read(file: string): Promise<Source> {
+/** What a YAML, JSON, TypeScript or JavaScript file holds. Throws `config`. */
+export async function readSource(file: string): Promise<Source> {
   const kind = extname(file);
   if (kind === '.yaml' || kind === '.yml' || kind === '.json') return readDocument(file, readText(file));
   return { value: await importDefault(file), locate: () => undefined };

@@ -130,6 +130,11 @@ export class MasterProcess {
     return this.log.flatMap((line) => (line.msg === 'worker spawned' ? [Number(line.pid)] : []));
   }
 
+  /** The master and its successors, as they start. */
+  get masterPids(): readonly number[] {
+    return this.log.flatMap((line) => (line.msg === 'master started' ? [Number(line.pid)] : []));
+  }
+
   deploy(code: string): void {
     writeFileSync(this.entry, code);
   }
@@ -191,9 +196,10 @@ export class MasterProcess {
   }
 
   async reap(): Promise<void> {
-    for (const pid of [this.pid, ...this.workerPids]) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+    for (const pid of [this.pid, ...this.masterPids, ...this.workerPids])
+      if (isRunning(pid)) process.kill(pid, 'SIGKILL');
     await this.ended;
-    await until('all workers are gone', () => !this.workerPids.some(isRunning));
+    await until('all is gone', () => ![...this.masterPids, ...this.workerPids].some(isRunning));
     if (existsSync(this.directory)) rmSync(this.directory, { recursive: true, force: true });
   }
 

@@ -23,9 +23,11 @@ function isResponse(value: unknown): value is Response {
 function answerPlainly(outgoing: ServerResponse, status: number): void {
   for (const name of outgoing.getHeaderNames()) outgoing.removeHeader(name);
   outgoing.statusCode = status;
-  outgoing.statusMessage = STATUS_CODES[status] ?? '';
+  const text = STATUS_CODES[status] ?? '';
+  // What the handler may have set; HTTP/2 knows no such text.
+  if (outgoing.req.httpVersionMajor === 1) outgoing.statusMessage = text;
   outgoing.setHeader('content-type', 'text/plain');
-  outgoing.end(`${outgoing.statusMessage}\n`);
+  outgoing.end(`${text}\n`);
 }
 
 function answerFailure(thrown: unknown, outgoing: ServerResponse, signal: AbortSignal): void {

@@ -9,7 +9,7 @@ const validHost = /^[A-Za-z0-9._~%:[\]-]+$/;
 export function requestUrl(incoming: IncomingMessage): string {
   const url = incoming.url ?? '/';
   if (/^https?:\/\//i.test(url)) return url;
-  const host = incoming.headers.host ?? 'localhost';
+  const host = incoming.headers.host ?? incoming.headers[':authority']?.toString() ?? 'localhost';
   if (!validHost.test(host)) throw new TypeError(`Invalid Host header: ${host}`);
   const scheme = (incoming.socket as { encrypted?: boolean }).encrypted === true ? 'https' : 'http';
   return `${scheme}://${host}${url.startsWith('/') ? url : '/'}`;
@@ -18,8 +18,11 @@ export function requestUrl(incoming: IncomingMessage): string {
 function createHeaders(incoming: IncomingMessage): Headers {
   const headers = new Headers();
   const raw = incoming.rawHeaders;
-  for (let index = 0; index + 1 < raw.length; index += 2)
-    headers.append(raw[index] ?? '', raw[index + 1] ?? '');
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] ?? '';
+    // Of HTTP/2: they are the method and the URL.
+    if (!name.startsWith(':')) headers.append(name, raw[index + 1] ?? '');
+  }
   return headers;
 }
 
@@ -71,7 +74,8 @@ export function createRequest(incoming: IncomingMessage, signal: AbortSignal): W
   const method = incoming.method ?? 'GET';
   const init: RequestInit = { method, headers: createHeaders(incoming), signal };
   const { 'content-length': length, 'transfer-encoding': coding } = incoming.headers;
-  const hasBody = coding !== undefined || (length !== undefined && length !== '0');
+  const isStreamOpen = incoming.httpVersionMajor === 2 && !incoming.readableEnded;
+  const hasBody = coding !== undefined || (length === undefined ? isStreamOpen : length !== '0');
   // The standard knows no body of a GET; what a client sends with one is read and dropped by Node.
   if (!hasBody || method === 'GET' || method === 'HEAD') {
     return { request: new Request(requestUrl(incoming), init), discardBody: () => undefined };

@@ -5,7 +5,9 @@ type Read = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>>
 
 function writeHead(response: Response, outgoing: ServerResponse): void {
   outgoing.statusCode = response.status;
-  if (response.statusText !== '') outgoing.statusMessage = response.statusText;
+  // HTTP/2 knows no such text.
+  if (response.statusText !== '' && outgoing.req.httpVersionMajor === 1)
+    outgoing.statusMessage = response.statusText;
   const cookies = response.headers.getSetCookie();
   for (const [name, value] of response.headers) {
     if (name !== 'set-cookie') outgoing.setHeader(name, value);

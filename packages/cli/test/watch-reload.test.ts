@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { Agent, get } from 'node:http';
+import { describe, it } from 'node:test';
+import { CommandFolder, type RunningCommand } from './support/run-command.ts';
+
+const app = `import { text } from './lib/text.mjs';
+export default (request, response) => response.end(text);\n`;
+const text = (value: string): string => `export const text = ${JSON.stringify(value)};\n`;
+const serve = ['run', 'app.mjs', '-b', '127.0.0.1:0', '--reload', '--linger', '100ms'];
+
+function ask(url: string, agent: Agent): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const sent = get(url, { agent }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        body += chunk;
+      });
+      response.on('end', () => resolve(body));
+    });
+    sent.once('error', reject);
+  });
+}
+
+const reloads = (master: RunningCommand): number => master.stderr.match(/"msg":"reloaded"/g)?.length ?? 0;
+
+describe('lameduck run --reload', () => {
+  it('serves what was saved, without losing a request; many saves at once are one reload', async (test) => {
+    const folder = new CommandFolder(test, { 'app.mjs': app, 'lib/text.mjs': text('one') });
+    const master = folder.start(serve);
+    const url = await master.ready();
+    const agent = new Agent({ keepAlive: true });
+    const seen = new Set<string>();
+    let sent = 0;
+    let isOn = true;
+    const load = (async (): Promise<void> => {
+      for (; isOn; sent++) seen.add(await ask(url, agent));
+    })();
+    for (const value of ['two', 'three']) {
+      const before = reloads(master);
+      for (let n = 0; n < 5; n++) folder.write('lib/text.mjs', text(value));
+      await master.until(() => reloads(master) > before, `reloaded ${value}`);
+    }
+    isOn = false;
+    await load;
+    assert.equal(await ask(url, agent), 'three');
+    agent.destroy();
+    test.diagnostic(`${sent} requests, ${reloads(master)} reloads`);
+    assert.deepEqual(
+      [...seen].toSorted(),
+      ['one', 'three', 'two'].filter((value) => seen.has(value)),
+    );
+    assert.ok(seen.has('one') && seen.has('two'));
+    assert.equal(reloads(master), 2);
+  });
+
+  it('keeps the old workers after a broken save, prints the error, and serves the next good save', async (test) => {
+    const folder = new CommandFolder(test, { 'app.mjs': app, 'lib/text.mjs': text('good') });
+    const master = folder.start(serve);
+    const url = await master.ready();
+    const agent = new Agent();
+    folder.write('lib/text.mjs', 'export const text = ;\n');
+    await master.until(() => /reload failed, the old workers serve on/.test(master.stderr), 'the failure');
+    assert.match(master.stderr, /SyntaxError/);
+    assert.equal(await ask(url, agent), 'good');
+    folder.write('lib/text.mjs', text('better'));
+    await master.until(() => reloads(master) === 1, 'reloaded');
+    assert.equal(await ask(url, agent), 'better');
+  });
+
+  it('watches new folders too, and --reload-dir instead of the folder of the entry', async (test) => {
+    const files = { 'app.mjs': app, 'lib/text.mjs': text('one'), 'other/readme': '' };
+    const folder = new CommandFolder(test, files);
+    const master = folder.start([...serve, '--reload-dir', 'other']);
+    await master.ready();
+    folder.write('lib/text.mjs', text('two'));
+    folder.write('other/new/file.mjs', '');
+    await master.until(() => reloads(master) === 1, 'reloaded for the new folder');
+    assert.match(master.stderr, /"files":\["[^"]*\/other\/new[^"]*"\]/);
+    folder.write('other/new/file.mjs', '1');
+    await master.until(() => reloads(master) === 2, 'reloaded for a file in the new folder');
+    assert.doesNotMatch(master.stderr, /lib\/text\.mjs/);
+  });
+
+  it('a folder that is not there is refused, exit code 78', async (test) => {
+    const folder = new CommandFolder(test, { 'app.mjs': app, 'lib/text.mjs': text('one') });
+    const { code, stderr } = await folder.run([...serve, '--reload-dir', 'nowhere']);
+    assert.deepEqual([code, /Cannot watch ".*nowhere": an existing folder/.test(stderr)], [78, true]);
+  });
+});

@@ -1,0 +1,17 @@
+// Says which process answered, and has short header deadlines: what is handed over must not fall under them.
+import { createServer, type Server } from 'node:http';
+
+const deadlines = { headersTimeout: 600, requestTimeout: 1200, connectionsCheckingInterval: 100 };
+
+export const app: Server = createServer(deadlines, (request, response) => {
+  const url = new URL(request.url ?? '/', 'http://test');
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+  });
+  request.on('end', () => {
+    const answer = (): void => void response.end(`<${process.pid} ${url.pathname} ${bytes}>`);
+    process.stderr.write(`began ${url.pathname}\n`);
+    setTimeout(answer, Number(url.searchParams.get('ms') ?? 0));
+  });
+});

@@ -1,0 +1,2 @@
+// Does something, and ends.
+await new Promise((resolve) => setTimeout(resolve, 100));
