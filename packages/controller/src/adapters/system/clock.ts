@@ -6,7 +6,8 @@ export const systemClock: Clock = {
   timestamp: () => new Date().toISOString(),
   random: () => Math.random(),
   schedule(ms, callback) {
-    const timer = setTimeout(callback, ms);
+    // Node's timers may fire up to a millisecond early: a deadline is never earlier than it was promised
+    const timer = setTimeout(callback, Math.ceil(ms) + 1);
     return () => clearTimeout(timer);
   },
 };
