@@ -60,7 +60,8 @@ test('a stream that is no terminal gets no colours', () => {
 });
 
 test('a terminal gets colours, unless NO_COLOR is set', (context) => {
-  const names = ['NO_COLOR', 'FORCE_COLOR', 'NODE_DISABLE_COLORS', 'TERM'];
+  // all that Node's getColorDepth looks at; CI servers set CI and get no colours
+  const names = ['NO_COLOR', 'FORCE_COLOR', 'NODE_DISABLE_COLORS', 'TERM', 'CI'];
   const saved = names.map((name) => [name, process.env[name]] as const);
   context.after(() => {
     for (const [name, value] of saved) {
