@@ -21,6 +21,8 @@ const { values } = parseArgs({
 const pairs = Number(values.pairs);
 const runMs = Number(values.ms);
 const connections = 32;
+// the loader has a core of its own, so that it does not take turns with the server that it measures
+const loaderCpu = '1';
 
 interface Sample {
   readonly rate: number;
@@ -34,7 +36,9 @@ type Traffic = 'keep' | 'close';
 async function measure(target: RunningTarget, traffic: Traffic): Promise<Sample> {
   const args = [join(import.meta.dirname, 'loader.ts'), target.port, connections, runMs, traffic].map(String);
   const before = target.cpuMs();
-  const loader = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const loader = spawn('taskset', ['-c', loaderCpu, process.execPath, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const [output] = await Promise.all([text(loader.stdout), once(loader, 'close')]);
   const { answered, failed, p99 } = JSON.parse(output) as { answered: number; failed: number; p99: number };
   const cpuMs = target.cpuMs() - before;

@@ -15,6 +15,8 @@ export interface Target {
   readonly name: string;
   command(port: number): readonly string[];
   readonly environment?: (port: number) => Record<string, string>;
+  /** One process serves. */
+  readonly isSingle?: boolean;
 }
 
 export interface RunningTarget {
@@ -29,6 +31,7 @@ const node = process.execPath;
 
 export const bare: Target = {
   name: 'node:http',
+  isSingle: true,
   command: () => [node, join(apps, 'bare.mjs')],
   environment: (port) => ({ PORT: String(port) }),
 };
@@ -36,6 +39,7 @@ export const bare: Target = {
 export function lameduck(workers: number): Target {
   return {
     name: `lameduck run -w ${workers}`,
+    isSingle: workers === 1,
     command: (port) => [
       node,
       launcher,
@@ -83,7 +87,10 @@ export function gunicorn(workers: number): Target {
 export async function startTarget(target: Target): Promise<RunningTarget> {
   const [port = 0] = await freePorts(1);
   const [file = '', ...args] = target.command(port);
-  const child = spawn(file, args, {
+  // one process has the core that the loader has not; several have all of them
+  const pinned = target.isSingle === true ? ['taskset', '-c', '0'] : [];
+  const [program = '', ...words] = [...pinned, file, ...args];
+  const child = spawn(program, words, {
     env: { ...process.env, ...target.environment?.(port) },
     stdio: ['ignore', 'ignore', 'ignore'],
   });

@@ -21,7 +21,8 @@ type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boole
 
 /**
  * Puts counting and probes between Node's parser and whatever listens on the server, by replacing `server.emit`:
- * the only place that all frameworks share and that `checkContinue` and `upgrade` pass too.
+ * the only place that all frameworks share and that `checkContinue` and `upgrade` pass too. `request` is the one
+ * event of the hot path: taken without making a list of its arguments. The `connect` of HTTP/2 is a stream like others.
  */
 export function interceptServer(server: Server, options: InterceptOptions): void {
   const { table } = options;
@@ -55,13 +56,11 @@ export function interceptServer(server: Server, options: InterceptOptions): void
 
   function emitCounted(event: string | symbol, ...args: unknown[]): boolean {
     switch (event) {
-      case 'request':
       case 'checkContinue':
       case 'checkExpectation':
         return dispatchCounted(event, args[0] as IncomingMessage, args[1] as ServerResponse);
       case 'upgrade':
       case 'connect':
-        // The `connect` of HTTP/2 is a stream like any other.
         if ((args[0] as IncomingMessage).httpVersionMajor !== 2)
           table.beginSession(args[0] as IncomingMessage, args[1] as Socket);
         break;
@@ -74,7 +73,10 @@ export function interceptServer(server: Server, options: InterceptOptions): void
     }
     return emit.call(server, event, ...args);
   }
-  server.emit = emitCounted;
+  server.emit = (event: string | symbol, first?: unknown, second?: unknown, ...more: unknown[]): boolean =>
+    event === 'request'
+      ? dispatchCounted(event, first as IncomingMessage, second as ServerResponse)
+      : emitCounted(event, first, second, ...more);
 }
 
 function countConnections(server: Server, table: ConnectionTable): void {
