@@ -24,6 +24,7 @@ type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boole
  * the only place that all frameworks share and that `checkContinue` and `upgrade` pass too. `request` is the one
  * event of the hot path: taken without making a list of its arguments. The `connect` of HTTP/2 is a stream like others.
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its inner functions share one server; apart they would be longer
 export function interceptServer(server: Server, options: InterceptOptions): void {
   const { table } = options;
   const limits = limitRequests(server, options.limits);
