@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type Address, formatAddress } from './address.ts';
+import type { Address } from './address.ts';
 import type { Balance, Config, ConfigProblem, EdgeConfig, HealthConfig, NodeConfig } from './config.ts';
 import { defaults } from './config-defaults.ts';
 import { describeIssue } from './config-issues.ts';
@@ -112,9 +112,4 @@ function deepFreeze<T>(value: T): T {
     Object.freeze(value);
   }
   return value;
-}
-
-/** The address as users wrote it; re-exported here for messages about nodes. */
-export function nodeAddress(node: NodeConfig): string {
-  return formatAddress(node.address);
 }

@@ -1,7 +1,6 @@
-import { type OperationKind, reportExitCode } from '@lameduck/core';
+import type { OperationKind } from '@lameduck/core';
 import type { Command } from 'commander';
-import { formatReport } from '../output/report-view.ts';
-import { createStepBoard } from '../output/step-board.ts';
+import { showOperation } from '../output/show-operation.ts';
 import { requireNode, type ServiceOptions, withController, withServiceOptions } from '../service.ts';
 
 const descriptions: Readonly<Record<OperationKind, string>> = {
@@ -22,15 +21,6 @@ export function addNodeOperation(program: Command, kind: OperationKind): void {
 function runOperation(kind: OperationKind, node: string, options: ServiceOptions): Promise<void> {
   return withController(options, async (client, screen, { config }) => {
     requireNode(config, node);
-    const board = createStepBoard(kind, [node], screen);
-    try {
-      const report = await client.operate(kind, node, (progress) => board.show(progress));
-      await board.close();
-      if (screen.isJson) screen.json(report);
-      else screen.print(formatReport(report, screen));
-      process.exitCode = reportExitCode(report);
-    } finally {
-      await board.close();
-    }
+    await showOperation(kind, [node], screen, (report) => client.operate(kind, node, report));
   });
 }

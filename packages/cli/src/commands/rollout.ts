@@ -1,8 +1,6 @@
-import { reportExitCode } from '@lameduck/core';
 import type { Command } from 'commander';
 import { readCount } from '../arguments.ts';
-import { formatReport } from '../output/report-view.ts';
-import { createStepBoard } from '../output/step-board.ts';
+import { showOperation } from '../output/show-operation.ts';
 import { type ServiceOptions, withController, withServiceOptions } from '../service.ts';
 
 interface RolloutOptions extends ServiceOptions {
@@ -22,15 +20,6 @@ function runRollout(options: RolloutOptions): Promise<void> {
     const { nodes } = await client.status();
     const running = nodes.filter(({ state }) => state !== 'stopped' && state !== 'drained');
     const names = running.map(({ name }) => name);
-    const board = createStepBoard('restart', names, screen);
-    try {
-      const report = await client.rollout(options.batch, (progress) => board.show(progress));
-      await board.close();
-      if (screen.isJson) screen.json(report);
-      else screen.print(formatReport(report, screen));
-      process.exitCode = reportExitCode(report);
-    } finally {
-      await board.close();
-    }
+    await showOperation('restart', names, screen, (report) => client.rollout(options.batch, report));
   });
 }
