@@ -1,4 +1,10 @@
-import { type CheckResult, type HealthState, stepHealth, unknownHealth } from '@lameduck/core';
+import {
+  type CheckResult,
+  type HealthState,
+  type HealthVerdict,
+  stepHealth,
+  unknownHealth,
+} from '@lameduck/core';
 import type { NodeRecord } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
 import type { HealthChecker } from './ports/health-checker.ts';
@@ -12,13 +18,18 @@ const jitterShare = 0.1;
 /** Called after each finished check with the health before it. */
 export type OnCheck = (record: NodeRecord, before: HealthState) => void;
 
+interface Waiter {
+  readonly isContent: (verdict: HealthVerdict) => boolean;
+  readonly resolve: () => void;
+}
+
 /** Checks every running node for ever and reports each finished check; sees to hysteresis, decides nothing else. */
 export class HealthMonitor {
   readonly #records: readonly NodeRecord[];
   readonly #checker: HealthChecker;
   readonly #clock: Clock;
   readonly #onCheck: OnCheck;
-  readonly #waiters = new Map<NodeRecord, Set<() => void>>();
+  readonly #waiters = new Map<NodeRecord, Set<Waiter>>();
   readonly #timers = new Map<NodeRecord, () => void>();
   #isStopped = false;
 
@@ -36,25 +47,36 @@ export class HealthMonitor {
   }
 
   /** Forgets what earlier checks said; resolves when `rise` checks in a row have passed from now on. */
-  async risen(record: NodeRecord, signal: AbortSignal): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiting = this.#waiters.get(record) ?? new Set();
-    this.#waiters.set(record, waiting.add(resolve));
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
+  risen(record: NodeRecord, signal: AbortSignal): Promise<void> {
     record.health = unknownHealth;
-    this.#schedule(record, 0);
-    try {
-      await promise;
-    } finally {
-      waiting.delete(resolve);
-      signal.removeEventListener('abort', abort);
-    }
+    return this.#verdict(record, (verdict) => verdict === 'up', signal);
+  }
+
+  /** Resolves when the checks of a node whose health is unknown have come to a verdict, whichever. */
+  async known(record: NodeRecord, signal: AbortSignal): Promise<void> {
+    if (record.health.verdict !== 'unknown') return;
+    await this.#verdict(record, (verdict) => verdict !== 'unknown', signal);
   }
 
   stop(): void {
     this.#isStopped = true;
     for (const cancel of this.#timers.values()) cancel();
+  }
+
+  async #verdict(record: NodeRecord, isContent: Waiter['isContent'], signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiter = { isContent, resolve };
+    const waiting = this.#waiters.get(record) ?? new Set();
+    this.#waiters.set(record, waiting.add(waiter));
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    this.#schedule(record, 0);
+    try {
+      await promise;
+    } finally {
+      waiting.delete(waiter);
+      signal.removeEventListener('abort', abort);
+    }
   }
 
   #schedule(record: NodeRecord, ms: number): void {
@@ -81,8 +103,8 @@ export class HealthMonitor {
   #accept(record: NodeRecord, result: CheckResult): void {
     const before = record.health;
     record.health = stepHealth(before, result, record.config.health);
-    if (record.health.verdict === 'up') {
-      for (const resolve of this.#waiters.get(record) ?? []) resolve();
+    for (const { isContent, resolve } of this.#waiters.get(record) ?? []) {
+      if (isContent(record.health.verdict)) resolve();
     }
     this.#onCheck(record, before);
   }

@@ -80,7 +80,8 @@ async function startNode(
   const wasRunning = record.process !== undefined;
   record.process ??= await startProcess(life, record, signal);
   life.revival.follow(record, record.process);
-  if (wasRunning) return;
+  // a node that has served all the while needs no proof, but the guard must know of its health before anybody acts
+  if (wasRunning) return life.monitor.known(record, signal);
   await awaitHealthy(life, record, signal);
   if (hasOpenEdges) await life.edges.restore(record.config.name, () => {}, signal);
   record.out.clear();

@@ -243,6 +243,30 @@ describe('the controller', () => {
     for (const name of ['a', 'c']) assert.equal((await nodeStatus(second, name)).inRotation, true, name);
   });
 
+  it('knows the health of what it adopted before it takes a command', async () => {
+    const first = makeRig();
+    await first.controller.open(never);
+    first.crash();
+    const second = await openRig({
+      found: first.nodes,
+      store: first.store,
+      config: { health: { interval: '1m', rise: 2, fall: 2 } },
+    });
+    assert.equal((await nodeStatus(second, 'a')).health, 'up');
+    assert.equal((await second.controller.operate('restart', 'a', quiet)).result, 'exited');
+  });
+
+  it('opens although an adopted node is ill', async () => {
+    const first = makeRig();
+    await first.controller.open(never);
+    first.crash();
+    const second = makeRig({ found: first.nodes, store: first.store });
+    rigs.push(second);
+    second.sick.add('b');
+    await second.controller.open(never);
+    assert.equal((await nodeStatus(second, 'b')).health, 'down');
+  });
+
   it('E9: lets a process that its predecessor was stopping end before the node serves again', async () => {
     const first = makeRig();
     await first.controller.open(never);
