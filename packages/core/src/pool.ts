@@ -73,8 +73,8 @@ function settle(draft: Draft): void {
     return;
   }
   if (state.phase === 'reloading') settleReload(draft, state.fresh);
-  else {
-    fillPlaces(draft, state.generation);
+  if (draft.state.phase !== 'reloading') {
+    fillPlaces(draft, draft.state.generation);
     settleWorn(draft);
   }
   announce(draft);
@@ -87,6 +87,8 @@ function announce(draft: Draft): void {
   const { isAnnounced, workers, target } = draft.state;
   if (isAnnounced || workers.filter((worker) => worker.state === 'ready').length < target) return;
   draft.state = { ...draft.state, isAnnounced: true };
+  // scaled to no worker at all before one was ready: nothing is left to wait for
+  if (draft.state.phase === 'starting') draft.state = { ...draft.state, phase: 'ready' };
   draft.effects.push({ type: 'announceReady' });
 }
 

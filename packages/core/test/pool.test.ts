@@ -304,6 +304,17 @@ const terminated = (effects: readonly PoolEffect[]): readonly number[] =>
   effects.flatMap((effect) => (effect.type === 'terminateWorker' ? [effect.id] : []));
 const exited = (id: number, code = 0): PoolEvent => ({ type: 'workerExited', id, code, signal: null });
 
+describe('pool: scale to nothing', () => {
+  it('is ready without workers where that came before the first was ready, and takes a reload', () => {
+    const world = new World(1);
+    world.send({ type: 'scaleRequested', workers: 0 });
+    assert.equal(world.state.phase, 'ready');
+    world.send({ type: 'workerExited', id: 1, code: 0, signal: null });
+    world.send({ type: 'reloadRequested', ticket: 1 });
+    assert.deepEqual(world.outcomes, ['done']);
+  });
+});
+
 describe('pool: reload', () => {
   it('replaces one by one: starts a worker, then tells one old to leave, and waits for its end', () => {
     const world = readyPool(2);
@@ -447,6 +458,19 @@ describe('pool: recycling', () => {
     world.send({ type: 'workerReady', id: 2 });
     world.send(exited(1));
     assert.deepEqual([[...world.processes], world.state.phase], [[2], 'ready']);
+  });
+});
+
+describe('pool: recycling after a reload', () => {
+  it('replaces at once a worker of the new generation that was worn before the reload had ended', () => {
+    const world = readyPool(2);
+    world.send({ type: 'reloadRequested', ticket: 1 });
+    world.send({ type: 'workerReady', id: 3 });
+    world.send({ type: 'recycleRequested', id: 3 });
+    world.send(exited(1));
+    const effects = world.send({ type: 'workerReady', id: 4 });
+    assert.deepEqual(world.outcomes, ['done']);
+    assert.ok(effects.some((effect) => effect.type === 'spawnWorker'));
   });
 });
 
