@@ -77,11 +77,11 @@ async function check(
 }
 
 /** A node that something else started is noted, so that it is trusted by its start time from now on. */
-function adopt(options: NodeProcessOptions, running: ProcessIdentity): ProcessIdentity {
+async function adopt(options: NodeProcessOptions, running: ProcessIdentity): Promise<ProcessIdentity> {
   const { record } = stateFiles(options.stateDirectory);
   const noted = readRecord(record);
   if (noted === undefined || !isSame(noted, running)) {
-    writeRecord(record, { ...running, bootId: readBootId(), command: readArguments(running.pid) });
+    await writeRecord(record, { ...running, bootId: readBootId(), command: readArguments(running.pid) });
   }
   return running;
 }

@@ -1,4 +1,5 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ProcessIdentity } from '../ports/node-runner.ts';
 import { readBootId } from './identity.ts';
@@ -14,17 +15,12 @@ export interface ProcessRecord extends ProcessIdentity {
 }
 
 /** Written to a temporary name, synced, renamed: a reader sees the old record or the new one. */
-export function writeRecord(file: string, record: ProcessRecord): void {
-  mkdirSync(dirname(file), { recursive: true });
+export async function writeRecord(file: string, record: ProcessRecord): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
   const temporary = `${file}.${process.pid}.tmp`;
-  const fd = openSync(temporary, 'w', 0o600);
-  try {
-    writeSync(fd, `${JSON.stringify(record)}\n`);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(temporary, file);
+  const text = `${JSON.stringify(record)}\n`;
+  await writeFile(temporary, text, { mode: 0o600, flush: true });
+  await rename(temporary, file);
 }
 
 /** The record of this boot; `undefined` where there is none, it is of another boot or it is damaged. */

@@ -44,7 +44,7 @@ export async function startNode(
   try {
     const main = await findMain(options, kind, child, signal);
     if (!isSame(main, child.identity)) roots.unshift(main);
-    note(options, launch, main, child);
+    await note(options, launch, main, child);
     await settle(options, kind, { main, child, tree: createProcessTree(roots) }, signal);
     options.logger.info({ node: options.node, pid: main.pid }, 'node process started');
     return main;
@@ -79,14 +79,14 @@ async function spawnNode(options: NodeProcessOptions, launch: Launch): Promise<D
   });
 }
 
-function note(
+async function note(
   options: NodeProcessOptions,
   launch: Launch,
   main: ProcessIdentity,
   child: DetachedProcess,
-): void {
+): Promise<void> {
   const files = stateFiles(options.stateDirectory);
-  writeRecord(files.record, {
+  await writeRecord(files.record, {
     pid: main.pid,
     startTime: main.startTime,
     bootId: readBootId(),

@@ -9,6 +9,7 @@ const pollMs = 20;
 // For waits that last for the whole life of a node: an idle controller should cost nothing that can be felt.
 const slowPollMs = 200;
 const fullLookMs = 500;
+const longestRestMs = 250;
 
 /** What an aborted wait rejects with: `deadlinePassed` for a time-out, else the reason as it is. */
 export function abortReason(signal: AbortSignal, action: string): unknown {
@@ -18,7 +19,16 @@ export function abortReason(signal: AbortSignal, action: string): unknown {
   return new LameduckError('deadlinePassed', message, {}, reason);
 }
 
-/** Resolves once `look` gives a value; looks every 20 ms, or as told, and rejects when the signal aborts. */
+/**
+ * Looks take at most this share of the time: reading the sockets of a busy machine takes tens of milliseconds, in
+ * which the event loop does nothing for the nodes that serve.
+ */
+const lookShare = 0.1;
+
+/**
+ * Resolves once `look` gives a value; looks every 20 ms, or as told, more rarely where a look takes long, and rejects
+ * when the signal aborts.
+ */
 export async function poll<Value>(
   look: () => Value | undefined | Promise<Value | undefined>,
   signal: AbortSignal,
@@ -26,9 +36,11 @@ export async function poll<Value>(
   intervalMs: number = pollMs,
 ): Promise<Value> {
   while (!signal.aborted) {
+    const lookedAt = performance.now();
     const value = await look();
     if (value !== undefined) return value;
-    await delay(intervalMs, undefined, { signal }).catch(() => undefined);
+    const restMs = Math.min(longestRestMs, (performance.now() - lookedAt) / lookShare);
+    await delay(Math.max(intervalMs, restMs), undefined, { signal }).catch(() => undefined);
   }
   throw abortReason(signal, action);
 }

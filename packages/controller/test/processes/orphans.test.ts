@@ -32,7 +32,7 @@ async function leaveOrphan(
   const found = readProcess(main.pid ?? 0);
   assert.ok(found);
   const { pid, startTime } = found;
-  writeRecord(stateFiles(made.options.stateDirectory).record, {
+  await writeRecord(stateFiles(made.options.stateDirectory).record, {
     pid,
     startTime,
     bootId: readBootId(),

@@ -11,15 +11,15 @@ const file = join(folder, 'nodes', 'process.json');
 after(() => rmSync(folder, { recursive: true, force: true }));
 const record = { pid: 12, startTime: 34, bootId: readBootId(), command: ['a', 'b'], logOffset: 5 };
 
-it('the record of a process is read as it was written, and no other file is left', () => {
-  writeRecord(file, record);
-  writeRecord(file, { ...record, launcher: { pid: 1, startTime: 2 } });
+it('the record of a process is read as it was written, and no other file is left', async () => {
+  await writeRecord(file, record);
+  await writeRecord(file, { ...record, launcher: { pid: 1, startTime: 2 } });
   assert.deepEqual(readRecord(file), { ...record, launcher: { pid: 1, startTime: 2 } });
   assert.deepEqual(readdirSync(join(folder, 'nodes')), ['process.json']);
 });
 
-it('the record of a process of another boot counts for nothing', () => {
-  writeRecord(file, { ...record, bootId: 'another' });
+it('the record of a process of another boot counts for nothing', async () => {
+  await writeRecord(file, { ...record, bootId: 'another' });
   assert.equal(readRecord(file), undefined);
 });
 
