@@ -94,6 +94,7 @@ export function composeRunner(
         workers: node.workers,
         masterCommand: [process.execPath, launcher, 'run'],
         killMarginMs: killMarginMs(config.shutdown),
+        controllerSocket: paths.controlSocket,
       });
     case 'gunicorn':
       return createGunicornRunner({ ...common, ...definedOnly(node) });

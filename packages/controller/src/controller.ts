@@ -9,11 +9,12 @@ import {
   type ServiceStatus,
 } from '@lameduck/core';
 import type { Logger } from 'pino';
+import { Changes } from './changes.ts';
 import { createEdgeSet } from './edge-set.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { Isolation } from './isolation.ts';
 import { availability, createNodeRecord, type NodeRecord, noteState } from './node-record.ts';
-import { Operations } from './operations.ts';
+import { type LeaveRequest, Operations } from './operations.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Edge } from './ports/edge.ts';
 import type { HealthChecker } from './ports/health-checker.ts';
@@ -47,6 +48,8 @@ export interface Controller {
   status(): Promise<ServiceStatus>;
   /** Resolves with the report however the operation ends. Throws `noSuchNode`, `busy`, `notRunning`. */
   operate(kind: OperationKind, node: string, onProgress: OnProgress): Promise<OperationReport>;
+  /** A node was sent SIGTERM by somebody else: takes it out, lets it end and starts it again. Throws `notRunning`. */
+  leave(node: string, request: LeaveRequest, onProgress: OnProgress): Promise<OperationReport>;
   /** Restarts all nodes, `batch` at a time. Throws `busy`, `refused`. */
   rollout(batch: number, onProgress: OnProgress): Promise<RolloutReport>;
   history(limit: number): Promise<readonly HistoryEntry[]>;
@@ -73,18 +76,19 @@ class ServiceController implements Controller {
       createNodeRecord(node, runnerOf(parts, node.name), clock.now()),
     );
     const isolation = new Isolation(records, edges, logger, closing);
+    const changes = new Changes(isolation.review);
     const monitor = new HealthMonitor(records, parts.checker, clock, (record, before) => {
       if (before.verdict !== record.health.verdict) logTransition(logger, record, before.verdict);
       noteState(record, clock.now());
-      isolation.review();
+      changes.notify();
     });
     const revive = (record: NodeRecord): Promise<void> => this.#operations.revive(record);
-    const revival = createRevival(clock, logger, revive, isolation.review, closing);
-    const shared = { ...parts, records, edges, monitor, isolation };
+    const revival = createRevival(clock, logger, revive, changes.notify, closing);
+    const shared = { ...parts, records, edges, monitor };
     this.#parts = parts;
     this.#records = records;
-    this.#operations = new Operations({ ...shared, closing, onStarted: revival.follow });
-    this.#life = { ...shared, revival };
+    this.#operations = new Operations({ ...shared, changes, closing, onStarted: revival.follow });
+    this.#life = { ...shared, isolation, revival };
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -106,6 +110,10 @@ class ServiceController implements Controller {
 
   async operate(kind: OperationKind, node: string, onProgress: OnProgress): Promise<OperationReport> {
     return this.#operations.run(kind, findRecord(this.#records, node), onProgress);
+  }
+
+  async leave(node: string, request: LeaveRequest, onProgress: OnProgress): Promise<OperationReport> {
+    return this.#operations.leave(findRecord(this.#records, node), request, onProgress);
   }
 
   async rollout(batch: number, onProgress: OnProgress): Promise<RolloutReport> {

@@ -27,6 +27,8 @@ export interface NodeRecord {
   process: ProcessIdentity | undefined;
   operation: HeldOperation | undefined;
   inFlight: number;
+  /** The pid of the main process that was sent SIGTERM by somebody else and serves on until it is its turn to leave. */
+  leavingPid: number | undefined;
   /** The state and when it began: kept by `noteState`. */
   shown: { state: NodeState; since: number };
   /** Why the last operation or process ended badly, until the node is well again. */
@@ -42,6 +44,7 @@ export function createNodeRecord(config: NodeConfig, runner: NodeRunner, now: nu
     process: undefined,
     operation: undefined,
     inFlight: 0,
+    leavingPid: undefined,
     shown: { state: 'stopped', since: now },
     reason: undefined,
   };
@@ -54,7 +57,13 @@ export function currentState(record: NodeRecord): NodeState {
     out: [...record.out],
     verdict: record.health.verdict,
     inFlight: record.inFlight,
+    isLeaving: isLeaving(record),
   });
+}
+
+/** Its readiness fails, whatever it still serves. */
+function isLeaving(record: NodeRecord): boolean {
+  return record.leavingPid !== undefined && record.leavingPid === record.process?.pid;
 }
 
 /** Notes since when the node has been in the state that it is in now; to be called after whatever may change it. */
@@ -67,6 +76,6 @@ export function availability(record: NodeRecord): NodeAvailability {
   return {
     name: record.config.name,
     isInRotation: record.out.size === 0,
-    isHealthy: record.health.verdict === 'up' && record.process !== undefined,
+    isHealthy: (record.health.verdict === 'up' || isLeaving(record)) && record.process !== undefined,
   };
 }

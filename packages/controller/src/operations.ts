@@ -8,11 +8,12 @@ import {
   type OperationReport,
   type OperationSpec,
   type OperationState,
+  type PhaseName,
 } from '@lameduck/core';
 import type { Logger } from 'pino';
+import type { Changes } from './changes.ts';
 import type { EdgeSet } from './edge-set.ts';
 import type { HealthMonitor } from './health-monitor.ts';
-import type { Isolation } from './isolation.ts';
 import { availability, type NodeRecord, noteState } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
 import type { ProcessIdentity } from './ports/node-runner.ts';
@@ -24,15 +25,26 @@ export interface OperationsParts {
   readonly records: readonly NodeRecord[];
   readonly edges: EdgeSet;
   readonly monitor: HealthMonitor;
-  readonly isolation: Isolation;
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Told of every process that an operation started. */
   readonly onStarted: (record: NodeRecord, process: ProcessIdentity) => void;
+  readonly changes: Changes;
   /** Aborts when the controller stops. */
   readonly closing: AbortSignal;
 }
+
+/** What a node tells that was sent SIGTERM by somebody else. */
+export interface LeaveRequest {
+  /** Of its main process. */
+  readonly pid: number;
+  /** How long it serves on, at most, until it is released. */
+  readonly waitMs: number;
+}
+
+/** Of the time until a leaving node goes in any case, what it waits for its turn; the rest is for the edges. */
+const patienceShare = 2 / 3;
 
 /** What the operator wants from now on, once the operation has succeeded. */
 const wishes: Readonly<Record<OperationKind, Wish>> = {
@@ -53,22 +65,56 @@ export class Operations {
 
   /** Resolves with the report however the operation ends. Throws `busy`, `notRunning`, `usage`. */
   async run(kind: OperationKind, record: NodeRecord, onProgress: OnProgress): Promise<OperationReport> {
-    const { clock, store, isolation } = this.#parts;
     this.#parts.closing.throwIfAborted();
-    refuseBusy(record, kind, clock);
+    refuseBusy(record, kind, this.#parts.clock);
     refuseImpossible(record, kind);
-    // taken before the first await: this is the lock
+    return this.#perform(specOf(kind, record.config.name, this.#parts.config), record, onProgress);
+  }
+
+  /**
+   * A node of ours was sent SIGTERM by somebody else and serves on: it is restarted like any other, when it is its
+   * turn, so that nodes signalled at once never leave at once while their deadlines allow. Throws `notRunning` for
+   * a process that is not the node's.
+   */
+  async leave(
+    record: NodeRecord,
+    { pid, waitMs }: LeaveRequest,
+    onProgress: OnProgress,
+  ): Promise<OperationReport> {
+    const { clock, closing, config, changes } = this.#parts;
+    const deadline = clock.now() + waitMs * patienceShare;
+    const node = record.config.name;
+    refuseLeave(record, pid);
+    record.leavingPid = pid;
+    try {
+      while (record.operation !== undefined) {
+        const reason = `an operation is under way: ${record.operation.kind}`;
+        onProgress({ type: 'waiting', node, reason });
+        await changes.next(closing);
+        refuseLeave(record, pid);
+      }
+      const patienceMs = Math.max(0, deadline - clock.now());
+      return await this.#perform({ ...specOf('restart', node, config), patienceMs }, record, onProgress);
+    } finally {
+      if (record.leavingPid === pid) record.leavingPid = undefined;
+    }
+  }
+
+  /** Holds the node's lock from before the first await to the end. */
+  async #perform(spec: OperationSpec, record: NodeRecord, onProgress: OnProgress): Promise<OperationReport> {
+    const { clock, store, changes } = this.#parts;
+    const { kind } = spec;
     record.operation = { kind, beganAt: clock.now(), phase: 'check' };
     try {
       const id = await store.begin(kind, record.config.name, clock.timestamp());
-      const report = await this.#execute(kind, record, onProgress);
+      const report = await this.#execute(spec, record, onProgress);
       await this.#settle(kind, record, report);
       await store.end(id, report);
       return report;
     } finally {
       record.operation = undefined;
       noteState(record, clock.now());
-      isolation.review();
+      changes.notify();
     }
   }
 
@@ -91,8 +137,11 @@ export class Operations {
     return verdict;
   };
 
-  #execute(kind: OperationKind, record: NodeRecord, onProgress: OnProgress): Promise<OperationReport> {
-    const { config, edges, monitor, clock, logger, store, closing } = this.#parts;
+  readonly #overruleGuard = (record: NodeRecord): void => void record.out.add('operation');
+
+  #execute(spec: OperationSpec, record: NodeRecord, onProgress: OnProgress): Promise<OperationReport> {
+    const { edges, monitor, clock, logger, store, closing, changes } = this.#parts;
+    const { kind } = spec;
     const node = record.config.name;
     const observe = (event: OperationEvent, from: OperationState, to: OperationState): void => {
       if (event.type === 'started' && record.process !== undefined)
@@ -105,8 +154,10 @@ export class Operations {
     };
     const noteTermination = (): Promise<void> =>
       store.setWish(node, kind === 'restart' ? 'leaving' : 'stopped');
-    const around = { edges, monitor, clock, guard: this.#guard, noteTermination, observe };
-    return runOperation(specOf(kind, node, config), record, around, onProgress, closing);
+    const turn = (signal: AbortSignal): Promise<void> => changes.next(signal);
+    const guards = { guard: this.#guard, overruleGuard: this.#overruleGuard, turn };
+    const around = { edges, monitor, clock, ...guards, noteTermination, observe };
+    return runOperation(spec, record, around, onProgress, closing);
   }
 
   /** What the end of an operation means for the node: why it stays out, and what the operator wants of it. */
@@ -153,6 +204,20 @@ function specOf(kind: OperationKind, node: string, config: Config): OperationSpe
       startupMs: startup.timeoutMs,
     },
   };
+}
+
+/** Phases in which the SIGTERM is our own: no edge can pick the node any more. */
+const releasedPhases: readonly PhaseName[] = ['terminate', 'wait', 'kill'];
+
+function refuseLeave({ config, process, operation }: NodeRecord, pid: number): void {
+  const isReleased = operation !== undefined && releasedPhases.includes(operation.phase);
+  if (process?.pid === pid && !isReleased) return;
+  const got = isReleased ? 'one that is out already' : `pid ${pid}`;
+  throw new LameduckError(
+    'notRunning',
+    `Cannot let node "${config.name}" leave: its main process in rotation is wanted (pid ${process?.pid ?? 'none'}): current value is ${got}`,
+    { node: config.name, pid },
+  );
 }
 
 function refuseBusy(record: NodeRecord, kind: OperationKind, clock: Clock): void {

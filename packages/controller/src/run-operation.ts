@@ -32,6 +32,10 @@ export interface OperationSurroundings {
   readonly guard: (
     record: NodeRecord,
   ) => { readonly allowed: true } | { readonly allowed: false; readonly reason: string };
+  /** The same against the guard's will, for a node that leaves in any case. */
+  readonly overruleGuard: (record: NodeRecord) => void;
+  /** Resolves when the guard may decide otherwise. */
+  readonly turn: (signal: AbortSignal) => Promise<void>;
   /** Resolves when it is durable that the node's process is about to be sent SIGTERM. */
   readonly noteTermination: (record: NodeRecord) => Promise<void>;
   readonly observe: (event: OperationEvent, from: OperationState, to: OperationState) => void;
@@ -115,6 +119,7 @@ class OperationShell implements Record<ShellEffect, () => void> {
   readonly #signal: AbortSignal;
   readonly #send: Send;
   readonly #node: string;
+  #refusal: string | undefined;
 
   constructor(
     record: NodeRecord,
@@ -133,7 +138,27 @@ class OperationShell implements Record<ShellEffect, () => void> {
 
   checkGuard(): void {
     const verdict = this.#around.guard(this.#record);
-    this.#send(verdict.allowed ? { type: 'guardPassed' } : { type: 'guardRefused', reason: verdict.reason });
+    if (verdict.allowed) this.#send({ type: 'guardPassed' });
+    else this.#refuse(verdict.reason);
+  }
+
+  #refuse(reason: string): void {
+    const isNews = reason !== this.#refusal;
+    this.#refusal = reason;
+    if (isNews) this.#onProgress({ type: 'waiting', node: this.#node, reason });
+    this.#send({ type: 'guardRefused', reason });
+  }
+
+  awaitTurn(): void {
+    this.#attempt(async () => {
+      await this.#around.turn(this.#signal);
+      this.#send({ type: 'turnCame' });
+    });
+  }
+
+  overruleGuard(): void {
+    this.#around.overruleGuard(this.#record);
+    this.#send({ type: 'guardPassed', overruled: this.#refusal ?? '' });
   }
 
   remove(): void {

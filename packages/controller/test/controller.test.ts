@@ -311,4 +311,77 @@ describe('the controller', () => {
       ],
     );
   });
+
+  describe('E29: a node that was sent SIGTERM by somebody else', () => {
+    const request = (rig: Rig, name: string, waitMs = 600) => ({
+      pid: rig.node(name).running()?.pid ?? 0,
+      waitMs,
+    });
+
+    it('is restarted like any other, and the report names the cause', async () => {
+      const rig = await openRig();
+      const before = rig.node('a').running()?.pid;
+      const report = await rig.controller.leave('a', request(rig, 'a'), quiet);
+      assert.deepEqual([report.operation, report.result, report.cause], ['restart', 'exited', 'node']);
+      assert.ok(rig.edges[0]?.calls.includes('remove a'));
+      assert.notEqual(rig.node('a').running()?.pid, before);
+      assert.equal((await nodeStatus(rig, 'a')).state, 'ready');
+    });
+
+    it('waits for its turn while another one is away, and is told why', async () => {
+      const rig = await openRig({ config: { availability: { minAvailable: 2 } } });
+      rig.node('a').hang();
+      const first = rig.controller.operate('restart', 'a', quiet);
+      await until('a was sent SIGTERM', () => rig.node('a').signals().length > 0);
+      const lines: OperationProgress[] = [];
+      const second = rig.controller.leave('b', request(rig, 'b', 60_000), (line) => lines.push(line));
+      await until('b waits', () => lines.some(({ type }) => type === 'waiting'));
+      // its readiness fails from the signal on, yet it serves
+      rig.sick.add('b');
+      assert.equal((await nodeStatus(rig, 'b')).inRotation, true);
+      rig.node('a').finish();
+      await first;
+      rig.sick.delete('b');
+      const report = await second;
+      assert.deepEqual([report.result, report.overruled], ['exited', undefined]);
+    });
+
+    it('goes against the guard when its patience is over', async () => {
+      const rig = await openRig({ config: { availability: { minAvailable: 3 } } });
+      const report = await rig.controller.leave('a', request(rig, 'a', 90), quiet);
+      assert.equal(report.result, 'exited');
+      assert.match(report.overruled ?? '', /at least 3 must stay/);
+      const check = report.phases.find(({ name }) => name === 'check');
+      assert.ok(check && check.ms >= 59, `waited for ${check?.ms} ms`);
+    });
+
+    it('takes its turn after the operation that holds it', async () => {
+      const rig = await openRig();
+      const held = Promise.withResolvers<void>();
+      rig.edges[0]?.holdNext('remove', held.promise);
+      const draining = rig.controller.operate('drain', 'a', quiet);
+      const lines: OperationProgress[] = [];
+      const leaving = rig.controller.leave('a', request(rig, 'a'), (line) => lines.push(line));
+      assert.deepEqual(lines, [{ type: 'waiting', node: 'a', reason: 'an operation is under way: drain' }]);
+      held.resolve();
+      assert.equal((await draining).result, 'drained');
+      assert.equal((await leaving).result, 'exited');
+    });
+
+    it('is refused where the process is not the one of the node, or is being stopped already', async () => {
+      const rig = await openRig();
+      const foreign = rig.controller.leave('a', { pid: 1, waitMs: 100 }, quiet);
+      await assert.rejects(
+        foreign,
+        /its main process in rotation is wanted \(pid \d+\): current value is pid 1/,
+      );
+      rig.node('a').hang();
+      const stopping = rig.controller.operate('stop', 'a', quiet);
+      await until('a was sent SIGTERM', () => rig.node('a').signals().length > 0);
+      const late = rig.controller.leave('a', request(rig, 'a'), quiet);
+      await assert.rejects(late, /current value is one that is out already/);
+      rig.node('a').finish();
+      await stopping;
+    });
+  });
 });

@@ -44,6 +44,8 @@ export interface ServiceStatus {
 export type OperationProgress =
   | { readonly type: 'phase'; readonly node: string; readonly phase: PhaseName }
   | { readonly type: 'phaseEnded'; readonly node: string; readonly phase: PhaseName; readonly ms: number }
+  /** A node that leaves by itself must wait, and for what. */
+  | { readonly type: 'waiting'; readonly node: string; readonly reason: string }
   | { readonly type: 'inFlight'; readonly node: string; readonly count: number }
   | {
       readonly type: 'edge';

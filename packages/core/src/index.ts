@@ -51,6 +51,7 @@ export {
   stepRollout,
 } from './rollout.ts';
 export { type Machine, runMachine, type Step, type Transition } from './run-machine.ts';
+export type { Setting } from './run-setting.ts';
 export {
   formatOrigin,
   type Origin,
@@ -64,7 +65,6 @@ export {
   flagOf,
   type RunSettings,
   runSettings,
-  type Setting,
   type SettingName,
   settingList,
   variableOf,

@@ -11,6 +11,8 @@ export interface NodeFacts {
   readonly out: readonly OutReason[];
   readonly verdict: HealthVerdict;
   readonly inFlight: number;
+  /** It was sent SIGTERM by somebody else, and waits for its turn to leave. */
+  readonly isLeaving: boolean;
 }
 
 /** The one word for a node that `status` shows. */
@@ -18,6 +20,7 @@ export function nodeState(facts: NodeFacts): NodeState {
   if (facts.phase === 'start' || facts.phase === 'health' || facts.phase === 'return') return 'starting';
   if (facts.phase !== undefined && facts.phase !== 'check') return 'draining';
   if (!facts.isRunning) return 'stopped';
+  if (facts.isLeaving) return 'draining';
   if (facts.out.includes('operator')) return facts.inFlight > 0 ? 'draining' : 'drained';
   if (facts.verdict === 'down') return 'unhealthy';
   return facts.out.length > 0 ? 'starting' : 'ready';

@@ -14,6 +14,8 @@ export interface OperationSpec {
   readonly kind: OperationKind;
   readonly node: string;
   readonly limits: OperationLimits;
+  /** For a node that leaves in any case: a refusal of the guard only makes it wait, and not longer than this. */
+  readonly patienceMs?: number;
 }
 
 /** What every phase of a running operation carries along. */
@@ -27,6 +29,7 @@ export interface Progress {
   readonly inFlightNow: number;
   readonly overdue: number;
   readonly killed: readonly number[];
+  readonly overruled?: string;
 }
 
 export type OperationState =
@@ -36,13 +39,16 @@ export type OperationState =
 
 export type RunningState = Exclude<OperationState, { phase: 'idle' | 'done' }>;
 
-export type OperationTimer = 'drain' | 'grace' | 'kill' | 'startup';
+export type OperationTimer = 'patience' | 'drain' | 'grace' | 'kill' | 'startup';
 
 /** What happened; `at` is a monotonic clock in milliseconds. */
 export type OperationEvent = { readonly at: number } & (
   | { readonly type: 'begun' }
-  | { readonly type: 'guardPassed' }
+  /** With what it had against it where it was overruled. */
+  | { readonly type: 'guardPassed'; readonly overruled?: string }
   | { readonly type: 'guardRefused'; readonly reason: string }
+  /** What the guard decides on may have changed. */
+  | { readonly type: 'turnCame' }
   | { readonly type: 'removed' }
   | { readonly type: 'inFlightChanged'; readonly count: number }
   | { readonly type: 'signalled' }
@@ -57,6 +63,10 @@ export type OperationEvent = { readonly at: number } & (
 
 export type OperationEffect =
   | { readonly type: 'checkGuard' }
+  /** Ask again when something has changed. */
+  | { readonly type: 'awaitTurn' }
+  /** Take the node out whatever the guard says. */
+  | { readonly type: 'overruleGuard' }
   | { readonly type: 'remove' }
   | { readonly type: 'watchInFlight' }
   | { readonly type: 'terminate' }
@@ -85,7 +95,7 @@ function closed(state: RunningState, at: number): PhaseRecord {
   return { name: state.phase, ms: Math.round((at - state.phaseBeganAt) * 10) / 10 };
 }
 
-const allTimers: readonly OperationTimer[] = ['drain', 'grace', 'kill', 'startup'];
+const allTimers: readonly OperationTimer[] = ['patience', 'drain', 'grace', 'kill', 'startup'];
 
 /** The end, with the report and every timer cancelled. */
 export function finish(
@@ -105,6 +115,8 @@ export function finish(
     answered: state.inFlight - lost - (result === 'drained' ? state.inFlightNow : 0),
     lost,
     killed: state.killed,
+    ...(state.spec.patienceMs === undefined ? {} : { cause: 'node' }),
+    ...(state.overruled === undefined ? {} : { overruled: state.overruled }),
     ms: Math.round((at - state.beganAt) * 10) / 10,
     ...why,
   };

@@ -15,6 +15,9 @@ import type { OperationResult, PhaseName } from './report.ts';
 /*
  * One operation on one node: the reference procedure and its way back.
  *
+ * A refusal of the guard ends it; a node that leaves in any case (`patienceMs`) waits in `check` for its turn instead,
+ * and is taken out when its patience is over.
+ *
  *   drain    check > remove > drain > done
  *   stop     check > remove > drain > terminate > wait [> kill] > done
  *   start                                                  start > health > return > done
@@ -70,15 +73,38 @@ function begin(spec: OperationSpec, at: number): Next {
   };
   if (spec.kind === 'start') return startNode({ ...progress, phase: 'start' });
   if (spec.kind === 'ready') return awaitHealth({ ...progress, phase: 'health' });
-  return { state: { ...progress, phase: 'check' }, effects: [{ type: 'checkGuard' }] };
+  const patience: readonly OperationEffect[] =
+    spec.patienceMs === undefined ? [] : [{ type: 'startTimer', timer: 'patience', ms: spec.patienceMs }];
+  return { state: { ...progress, phase: 'check' }, effects: [...patience, { type: 'checkGuard' }] };
 }
 
 function stepCheck(state: RunningState, event: OperationEvent): Next {
-  if (event.type === 'guardRefused') {
-    return finish(state, event.at, 'refused', { code: 'refused', reason: event.reason });
+  switch (event.type) {
+    case 'guardRefused':
+      return refuse(state, event.reason, event.at);
+    case 'turnCame':
+      return { state, effects: [{ type: 'checkGuard' }] };
+    case 'timerExpired':
+      return event.timer === 'patience' ? { state, effects: [{ type: 'overruleGuard' }] } : stay(state);
+    case 'guardPassed':
+      return removeNode(state, event.overruled, event.at);
+    default:
+      return stay(state);
   }
-  if (event.type !== 'guardPassed') return stay(state);
-  return { state: enter(state, 'remove', event.at), effects: [{ type: 'remove' }] };
+}
+
+function refuse(state: RunningState, reason: string, at: number): Next {
+  return state.spec.patienceMs === undefined
+    ? finish(state, at, 'refused', { code: 'refused', reason })
+    : { state, effects: [{ type: 'awaitTurn' }] };
+}
+
+function removeNode(state: RunningState, overruled: string | undefined, at: number): Next {
+  const next = overruled === undefined ? state : { ...state, overruled };
+  return {
+    state: enter(next, 'remove', at),
+    effects: [{ type: 'cancelTimer', timer: 'patience' }, { type: 'remove' }],
+  };
 }
 
 function stepRemove(state: RunningState, event: OperationEvent): Next {

@@ -36,6 +36,10 @@ export interface OperationReport {
   readonly ms: number;
   readonly reason?: string;
   readonly code?: ErrorCode;
+  /** Who asked, where it was no command: the node itself, because it was sent SIGTERM by somebody else. */
+  readonly cause?: 'node';
+  /** What the guard of availability had against it, where it went on all the same. */
+  readonly overruled?: string;
 }
 
 /** How a rollout ended: `aborted` at the first node that failed; the nodes after it were left alone. */

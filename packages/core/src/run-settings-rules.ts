@@ -29,6 +29,10 @@ const rules: readonly Rule[] = [
           duration.show(preStopDelay),
         )
       : undefined,
+  ({ controller, node }) =>
+    controller !== undefined && node === undefined
+      ? broken('controller', 'node beside it, its name there,', controller)
+      : undefined,
   ({ certfile, keyfile }) =>
     (certfile === undefined) === (keyfile === undefined)
       ? undefined

@@ -8,6 +8,7 @@
 import type { Address } from './address.ts';
 import { largestKillMarginMs } from './config.ts';
 import { defaults } from './config-defaults.ts';
+import { type Setting, setting } from './run-setting.ts';
 import {
   address,
   bytes,
@@ -16,43 +17,12 @@ import {
   list,
   optional,
   path,
-  type SettingType,
   secret,
   text,
   toggle,
   urlPath,
   whole,
 } from './setting-types.ts';
-
-/** An environment variable of others that sets one of ours, and how its text becomes our text. */
-export interface ForeignVariable {
-  readonly name: string;
-  readonly read?: (text: string) => string;
-}
-
-/** One setting. The key in the table is its name in the file; flag and variable are made from it. */
-export interface Setting<Value> {
-  readonly type: SettingType<Value>;
-  readonly fallback: Value;
-  readonly group: string;
-  readonly text: string;
-  /** A second, short flag such as `-w`. */
-  readonly short?: string;
-  /** No flag: a secret must not stand in the list of processes. */
-  readonly isFlagless?: boolean;
-  /** Looked at after our own variable. */
-  readonly variables?: readonly ForeignVariable[];
-}
-
-function setting<Value>(
-  group: string,
-  type: SettingType<Value>,
-  fallback: Value,
-  description: string,
-  more: Pick<Setting<Value>, 'short' | 'isFlagless' | 'variables'> = {},
-): Setting<Value> {
-  return { group, type, fallback, text: description, ...more };
-}
 
 /** As Gunicorn's and Uvicorn's. */
 const defaultBind: Address = { kind: 'tcp', host: '127.0.0.1', port: 8000 };
@@ -131,6 +101,13 @@ const limits = {
 const process = {
   pidfile: setting('Process', optional(path), none, 'write the pid of the master here', { short: '-p' }),
   control: setting('Process', optional(path), none, 'unix socket for "lameduck ctl"'),
+  controller: setting(
+    'Process',
+    optional(path),
+    none,
+    'unix socket of the controller, which is asked to take this node out of rotation before a SIGTERM is obeyed',
+  ),
+  node: setting('Process', optional(text('name', 'a name')), none, 'the name of this node there'),
 } as const;
 
 const deadlines = {

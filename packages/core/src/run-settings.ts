@@ -1,9 +1,9 @@
+import type { Setting } from './run-setting.ts';
 import { deadlineProblems } from './run-settings-rules.ts';
 import {
   flagOf,
   type RunSettings,
   runSettings,
-  type Setting,
   type SettingName,
   settingList,
   variableOf,

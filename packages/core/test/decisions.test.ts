@@ -63,7 +63,14 @@ describe('stepHealth', () => {
 });
 
 describe('nodeState', () => {
-  const facts = { isRunning: true, phase: undefined, out: [], verdict: 'up', inFlight: 0 } as const;
+  const facts = {
+    isRunning: true,
+    phase: undefined,
+    out: [],
+    verdict: 'up',
+    inFlight: 0,
+    isLeaving: false,
+  } as const;
 
   it('has one word for each situation', () => {
     assert.equal(nodeState(facts), 'ready');
@@ -71,6 +78,7 @@ describe('nodeState', () => {
     assert.equal(nodeState({ ...facts, out: ['operator'] }), 'drained');
     assert.equal(nodeState({ ...facts, out: ['operator'], inFlight: 2 }), 'draining');
     assert.equal(nodeState({ ...facts, phase: 'wait' }), 'draining');
+    assert.equal(nodeState({ ...facts, phase: 'check', verdict: 'down', isLeaving: true }), 'draining');
     assert.equal(nodeState({ ...facts, phase: 'health' }), 'starting');
     assert.equal(nodeState({ ...facts, isRunning: false }), 'stopped');
   });

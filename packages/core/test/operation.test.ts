@@ -11,8 +11,9 @@ type Plain = OperationEvent extends infer E ? (E extends unknown ? Omit<E, 'at'>
 function play(
   kind: OperationKind,
   events: readonly Plain[],
+  more: { readonly patienceMs?: number } = {},
 ): { effects: OperationEffect[]; state: OperationState } {
-  let state = beginOperation({ kind, node: 'a', limits });
+  let state = beginOperation({ kind, node: 'a', limits, ...more });
   const effects: OperationEffect[] = [];
   for (const [index, event] of [{ type: 'begun' } as Plain, ...events].entries()) {
     const next = stepOperation(state, { ...event, at: index * 10 } as OperationEvent);
@@ -80,6 +81,51 @@ describe('stepOperation', () => {
     assert.deepEqual(types(effects), ['checkGuard', 'finish']);
     assert.equal(reportOf(effects).result, 'refused');
     assert.equal(reportOf(effects).reason, 'the last one');
+  });
+
+  it('lets a node that leaves in any case wait for its turn', () => {
+    const { effects } = play(
+      'restart',
+      [
+        { type: 'guardRefused', reason: 'too few' },
+        { type: 'turnCame' },
+        { type: 'guardRefused', reason: 'too few' },
+        { type: 'turnCame' },
+        ...leave,
+        { type: 'exited' },
+        ...comeBack,
+      ],
+      { patienceMs: 50 },
+    );
+    assert.deepEqual(types(effects).slice(0, 6), [
+      'checkGuard',
+      'awaitTurn',
+      'checkGuard',
+      'awaitTurn',
+      'checkGuard',
+      'remove',
+    ]);
+    const report = reportOf(effects);
+    assert.deepEqual([report.result, report.cause, report.overruled], ['exited', 'node', undefined]);
+  });
+
+  it('overrules the guard when the patience of such a node is over, and says so', () => {
+    const { effects } = play(
+      'restart',
+      [
+        { type: 'guardRefused', reason: 'too few' },
+        { type: 'timerExpired', timer: 'patience' },
+        { type: 'guardPassed', overruled: 'too few' },
+        ...leave.slice(1),
+        { type: 'exited' },
+        ...comeBack,
+      ],
+      { patienceMs: 50 },
+    );
+    assert.deepEqual(types(effects).slice(0, 4), ['checkGuard', 'awaitTurn', 'overruleGuard', 'remove']);
+    const patience = effects.find((effect) => effect.type === 'startTimer');
+    assert.deepEqual(patience, { type: 'startTimer', timer: 'patience', ms: 50 });
+    assert.equal(reportOf(effects).overruled, 'too few');
   });
 
   it('never signals a node whose removal was not proved', () => {
@@ -165,12 +211,19 @@ const anyEvent: fc.Arbitrary<Plain> = fc.oneof(
     { type: 'healthRisen' },
     { type: 'restored' },
     { type: 'guardRefused', reason: 'no' },
+    { type: 'turnCame' },
     { type: 'killed', pids: [1] },
     { type: 'failed', code: 'internal', reason: 'x' },
   ),
   fc.nat(4).map((count): Plain => ({ type: 'inFlightChanged', count })),
   fc
-    .constantFrom('drain' as const, 'grace' as const, 'kill' as const, 'startup' as const)
+    .constantFrom(
+      'patience' as const,
+      'drain' as const,
+      'grace' as const,
+      'kill' as const,
+      'startup' as const,
+    )
     .map((timer): Plain => ({ type: 'timerExpired', timer })),
 );
 const anyKind = fc.constantFrom<OperationKind>('drain', 'ready', 'stop', 'start', 'restart');

@@ -41,7 +41,8 @@ export function controlRoutes(master: Master, logger: Logger): Hono {
   });
   app.post('/stop', async (context) => {
     const { mode } = await parse(context, 'stop', stopBody);
-    master.stop(mode);
+    if (mode === 'graceful') master.leave();
+    else master.stop(mode);
     return context.json(master.status(), 202);
   });
   app.post('/upgrade', async (context) => {

@@ -8,6 +8,7 @@ import {
   type StopMode,
 } from '@lameduck/core';
 import type { Listener } from './bind-address.ts';
+import { Departure } from './departure.ts';
 import { createHooks } from './hooks.ts';
 import { MasterLife } from './master-life.ts';
 import { openMetricsServer } from './metrics/metrics-server.ts';
@@ -48,7 +49,12 @@ export interface Master {
   /** Everything counted, in Prometheus' text format. */
   metrics(): Promise<string>;
   stop(mode: StopMode): void;
-  /** Overrides how long idle connections of draining workers linger; `null` goes back to the configured time. */
+  /** SIGTERM: `stop('graceful')`, but where a controller is known not before that has taken the node out of rotation. */
+  leave(): void;
+  /**
+   * Overrides how long idle connections of draining workers linger; `null` goes back to the configured time. 0 says
+   * that no edge can pick this node any more.
+   */
   linger(lingerMs: number | null): void;
   status(): MasterStatus;
 }
@@ -128,7 +134,9 @@ interface Parts {
 
 function makeMaster(parts: Parts, releases: (() => unknown)[]): Master {
   const { options, listener, pool, upgrade, life, begun } = parts;
+  const { stop, departure } = makeWaysOut(parts);
   const ended = pool.ended.then(async (end) => {
+    departure.close();
     if (end.failure !== undefined) await life.fail(startError(options, end.failure));
     await release(releases);
     options.logger.info({ code: end.code }, 'master ended');
@@ -151,11 +159,12 @@ function makeMaster(parts: Parts, releases: (() => unknown)[]): Master {
     scale: (workers) => pool.scale(workers),
     pause: () => pool.scale(0),
     upgrade: (environment = {}) => upgrade.request(environment),
-    stop: (mode) => {
-      upgrade.stop(mode);
-      pool.stop(mode);
+    stop,
+    leave: () => departure.begin(),
+    linger: (lingerMs) => {
+      pool.linger(lingerMs);
+      departure.release(lingerMs === 0);
     },
-    linger: (lingerMs) => pool.linger(lingerMs),
     lameDuck: (isOn) => pool.lameDuck(isOn),
     reopenLogs: () => {
       options.reopenLog?.();
@@ -164,6 +173,26 @@ function makeMaster(parts: Parts, releases: (() => unknown)[]): Master {
     metrics: () => renderMetrics(statusOf(listener, pool, upgrade), pool.watch.tally),
     status: () => statusOf(listener, pool, upgrade),
   };
+}
+
+/** The stop at once, and the one that asks first. */
+function makeWaysOut({ options, pool, upgrade }: Parts): {
+  readonly stop: (mode: StopMode) => void;
+  readonly departure: Departure;
+} {
+  const { controller, graceMs, logger } = options;
+  const stop = (mode: StopMode): void => {
+    upgrade.stop(mode);
+    pool.stop(mode);
+  };
+  const departure = new Departure({
+    controller,
+    graceMs,
+    logger,
+    turnLameDuck: () => pool.lameDuck(true),
+    stop: () => stop('graceful'),
+  });
+  return { stop, departure };
 }
 
 function neverReady(options: MasterOptions, { failure }: PoolEnd): boolean {

@@ -1,5 +1,6 @@
 import type { AccessLogFormat, Address, WorkerOptions } from '@lameduck/core';
 import type { Logger } from 'pino';
+import type { ControllerAddress } from './announce.ts';
 import type { MasterHooks } from './hooks.ts';
 import type { Launch } from './launch.ts';
 import type { SignalSource } from './signals.ts';
@@ -39,6 +40,8 @@ export interface MasterOptions {
   /** Unix socket of the control API; none without it. */
   readonly controlPath?: string | undefined;
   readonly pidfile?: string | undefined;
+  /** Asked to take this node out of rotation when SIGTERM comes from somebody else. */
+  readonly controller?: ControllerAddress | undefined;
   /** Replace a worker, ready-first, after so many requests (and up to so many more), or above so much memory. */
   readonly maxRequests?: number;
   readonly maxRequestsJitter?: number;

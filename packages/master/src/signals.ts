@@ -26,7 +26,7 @@ function reload(master: Master, logger: Logger): void {
 
 /** As in Gunicorn. Each has a listener, because Node's own answer to most of them is to die. */
 const actions: Readonly<Partial<Record<NodeJS.Signals, Action>>> = {
-  SIGTERM: (master) => master.stop('graceful'),
+  SIGTERM: (master) => master.leave(),
   SIGINT: (master) => master.stop('quick'),
   SIGQUIT: (master) => master.stop('quick'),
   SIGHUP: reload,

@@ -29,6 +29,7 @@ function recordingMaster(target: number): { readonly master: Master; readonly ca
     reopenLogs: () => calls.push('reopenLogs'),
     metrics: () => Promise.resolve(''),
     stop: (mode) => calls.push(`stop ${mode}`),
+    leave: () => calls.push('leave'),
     linger: () => undefined,
     status: () => status,
   };
@@ -41,7 +42,7 @@ it('each signal asks for what it asks for in Gunicorn; a failed reload or upgrad
   obeySignals(master, logger, source);
   const signals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU'];
   for (const signal of signals) source.emit(signal, signal);
-  const stops = ['stop graceful', 'stop quick', 'stop quick'];
+  const stops = ['leave', 'stop quick', 'stop quick'];
   assert.deepEqual(calls, [...stops, 'reload', 'reopenLogs', 'upgrade', 'scale 3', 'scale 1']);
 });
 

@@ -33,6 +33,7 @@ export function masterOptions(loaded: LoadedSettings, log: RunLog): MasterOption
     worker: workerOptions(loaded),
     controlPath: optionalPath('control', settings.control),
     pidfile: optionalPath('pidfile', settings.pidfile),
+    controller: controllerOf(loaded),
     maxRequests: settings.maxRequests,
     maxRequestsJitter: settings.maxRequestsJitter,
     maxMemoryBytes: settings.maxMemory,
@@ -52,6 +53,13 @@ export function masterOptions(loaded: LoadedSettings, log: RunLog): MasterOption
   function optionalPath(name: 'control' | 'pidfile', path: string | undefined): string | undefined {
     return path === undefined ? undefined : resolvePath(name, path);
   }
+}
+
+function controllerOf({ settings, resolvePath }: LoadedSettings): MasterOptions['controller'] {
+  const { controller: path, node } = settings;
+  return path === undefined || node === undefined
+    ? undefined
+    : { path: resolvePath('controller', path), node };
 }
 
 /** What only the workers need to know. */

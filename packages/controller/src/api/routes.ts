@@ -14,6 +14,7 @@ import type { Controller } from '../controller.ts';
 import type { OnProgress } from '../run-operation.ts';
 
 const kinds: readonly string[] = ['drain', 'ready', 'stop', 'start', 'restart'] satisfies OperationKind[];
+const leaveBody = z.strictObject({ pid: z.int().min(1), waitMs: z.int().min(0).max(3_600_000) });
 const rolloutBody = z.strictObject({ batch: z.number().int().min(1).default(1) });
 const historyLimit = z.coerce.number().int().min(1).max(1000).default(20);
 
@@ -33,6 +34,10 @@ export function createRoutes(controller: Controller): Hono {
   app.get('/v1/history', async (context) => {
     const limit = parse(historyLimit, context.req.query('limit'), 'limit');
     return context.json(await controller.history(limit));
+  });
+  app.post('/v1/nodes/:node/leave', async (context) => {
+    const request = parse(leaveBody, readJson(await context.req.text()), 'body');
+    return streamLines((onProgress) => controller.leave(context.req.param('node'), request, onProgress));
   });
   app.post('/v1/nodes/:node/:operation', async (context) => {
     const { node, operation } = context.req.param();

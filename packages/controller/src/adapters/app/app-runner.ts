@@ -19,6 +19,8 @@ export interface AppRunnerOptions extends NodeProcessOptions {
   readonly killMarginMs?: number;
   /** Idle time of connections; longer than the edge's, so that the edge closes first; 15 s. */
   readonly keepAliveMs?: number;
+  /** Unix socket of the controller's API: the master asks it before it obeys a SIGTERM of somebody else. */
+  readonly controllerSocket?: string;
   /** Further arguments of `lameduck run`. */
   readonly arguments?: readonly string[];
 }
@@ -95,6 +97,9 @@ function masterLaunch(options: AppRunnerOptions, entry: string, pidFile: string,
       ...['--timeout-graceful-shutdown', durationText(options.timeoutGracefulShutdownMs)],
       ...['--kill-margin', durationText(options.killMarginMs ?? defaultKillMarginMs)],
       ...['--keep-alive', durationText(options.keepAliveMs ?? defaultKeepAliveMs)],
+      ...(options.controllerSocket === undefined
+        ? []
+        : ['--controller', options.controllerSocket, '--node', options.node]),
       ...(options.arguments ?? []),
     ],
   };
