@@ -21,7 +21,7 @@ async function signal(service: RunningService, names: readonly string[]): Promis
         state === 'ready' && pid !== undefined && !pids.includes(pid) && operation === undefined,
     );
   };
-  await until(`${names.join(' and ')} are back`, isBack, 40_000);
+  await until(`${names.join(' and ')} are back`, isBack, 100_000);
   for (const pid of pids) assert.equal(await isRunning(pid), false);
 }
 
@@ -38,7 +38,7 @@ describe('E29: nodes that are sent SIGTERM by somebody else', () => {
       mode: 'gate',
       config: {
         availability: { minAvailable: 2 },
-        shutdown: { timeoutGracefulShutdown: '40s', margin: '4s' },
+        shutdown: { timeoutGracefulShutdown: '2m', margin: '4s' },
       },
     });
   });

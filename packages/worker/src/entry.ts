@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { type Application, isApplication } from './application.ts';
+import type { WorkerContext } from './worker-context.ts';
 import { describeThrown, WorkerError } from './worker-error.ts';
 
 /** What a module gives to be served. */
@@ -8,9 +9,9 @@ export interface Entry {
   /** None where it is a program that listens by itself. */
   readonly application?: Application | undefined;
   /** Awaited before the worker listens. */
-  readonly startup?: () => unknown;
+  readonly startup?: (context: WorkerContext) => unknown;
   /** Awaited when nothing is left to answer. */
-  readonly shutdown?: () => unknown;
+  readonly shutdown?: (context: WorkerContext) => unknown;
 }
 
 /** The exports of an entry by name. */
@@ -52,9 +53,11 @@ async function findApplication(exports: Exports): Promise<Application | undefine
   return typeof exports.fetch === 'function' ? (exports as unknown as Application) : undefined;
 }
 
-function hook(exports: Exports, name: 'startup' | 'shutdown'): Partial<Record<typeof name, () => unknown>> {
+type Hook = (context: WorkerContext) => unknown;
+
+function hook(exports: Exports, name: 'startup' | 'shutdown'): Partial<Record<typeof name, Hook>> {
   const value = exports[name];
-  return typeof value === 'function' ? { [name]: value as () => unknown } : {};
+  return typeof value === 'function' ? { [name]: value as Hook } : {};
 }
 
 /** What was exported for the worker beside the application. */

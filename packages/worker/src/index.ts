@@ -6,3 +6,4 @@ export type { AttachOptions, ServeOptions } from './options.ts';
 export { requestSignal } from './request-signal.ts';
 export { attach, type RunningServer, serve } from './serve.ts';
 export type { Counts } from './shared-state.ts';
+export { type WorkerContext, workerContext } from './worker-context.ts';

@@ -14,11 +14,13 @@ import { load } from './program/load.ts';
 import { type OwnSignals, softenClose } from './program/own-signals.ts';
 import { readyMessage } from './program/ready-message.ts';
 import { listen } from './serve.ts';
+import { shared } from './shared-state.ts';
+import { workerContext } from './worker-context.ts';
 import { describeThrown, WorkerError } from './worker-error.ts';
 
 async function runStartup(path: string, { startup }: Entry): Promise<void> {
   try {
-    await startup?.();
+    await startup?.(workerContext());
   } catch (thrown) {
     const wanted = 'a startup() without an error was wanted';
     const message = `Cannot start "${path}": ${wanted}: current value is ${describeThrown(thrown)}`;
@@ -92,7 +94,8 @@ async function serveEntry(
   start: (server: Server) => Lifecycle,
   shutdownHooks: (() => unknown)[],
 ): Promise<Lifecycle> {
-  const { entry: path, fd } = assignment;
+  const { entry: path, fd, id, generation } = assignment;
+  Object.assign(shared.context, { id, generation });
   let lifecycle: Lifecycle | undefined;
   async function serveProgram({ server, takeOver }: HeldListen): Promise<Lifecycle> {
     refuseProtocols(assignment);
@@ -102,7 +105,8 @@ async function serveEntry(
     return lifecycle;
   }
   const entry = await load(path, new ListenWatch(), async (program) => void (await serveProgram(program)));
-  if (entry.shutdown !== undefined) shutdownHooks.unshift(entry.shutdown);
+  const { shutdown } = entry;
+  if (shutdown !== undefined) shutdownHooks.unshift(() => shutdown(workerContext()));
   // Startup first: a factory may need what it opens.
   await runStartup(path, entry);
   if (lifecycle !== undefined) return lifecycle;

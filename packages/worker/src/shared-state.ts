@@ -30,6 +30,8 @@ export interface SharedState {
   readonly members: Set<Member>;
   /** Of requests whose signal was asked for. */
   readonly requests: WeakMap<IncomingMessage, AbortController>;
+  /** See `WorkerContext`; a master's worker fills it in before it loads the application. */
+  readonly context: { id: number; generation: number; readonly state: object };
   hasSignalHandlers: boolean;
   /** Readiness fails on demand, while everything is served. */
   isLameDuck: boolean;
@@ -47,6 +49,7 @@ function createSharedState(): SharedState {
     drain,
     members: new Set(),
     requests: new WeakMap(),
+    context: { id: 0, generation: 0, state: {} },
     hasSignalHandlers: false,
     isLameDuck: false,
     exitCode: 0,

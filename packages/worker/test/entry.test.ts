@@ -25,6 +25,15 @@ for (const [app, what, body] of usable) {
   });
 }
 
+test('startup, handlers and shutdown share the context of their worker', async () => {
+  const worker = spawnWorker('context.ts', { id: 3, generation: 2 });
+  await worker.message('ready');
+  assert.match(await fetchText(worker.port, '/'), /worker 3, opened by worker 3 of generation 2$/);
+  worker.kill('SIGTERM');
+  assert.equal(await worker.exited, 0);
+  assert.match(worker.stderr(), /^opened by worker 3 of generation 2, asked 1$/m);
+});
+
 const bad: readonly (readonly [app: string, why: string, message: RegExp])[] = [
   ['missing.ts', 'does not exist', /an existing file was wanted: current value is no such file$/],
   [
