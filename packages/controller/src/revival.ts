@@ -10,60 +10,76 @@ const longestDelayMs = 30_000;
 /** A node that has lived this long was well: the next death counts as the first again. */
 const wellAfterMs = 60_000;
 
-export interface Revival {
-  /** Follows the node's process; to be called whenever a new one is known. */
-  follow(record: NodeRecord, process: ProcessIdentity): void;
+export interface RevivalParts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly start: (record: NodeRecord) => Promise<void>;
+  readonly onDeath: (record: NodeRecord) => void;
+  /** Aborts when the controller stops. */
+  readonly closing: AbortSignal;
 }
 
-/** Starts a node again whose main process has ended although nobody asked for it, until it serves. */
-export function createRevival(
-  clock: Clock,
-  logger: Logger,
-  start: (record: NodeRecord) => Promise<void>,
-  onDeath: (record: NodeRecord) => void,
-  signal: AbortSignal,
-): Revival {
-  const attempts = new Map<NodeRecord, number>();
+/**
+ * Starts a node again whose main process has ended although nobody asked for it, until it serves. A node that goes on
+ * under another main process (an upgrade of the master, USR2) is not dead.
+ */
+export class Revival {
+  readonly #parts: RevivalParts;
+  readonly #attempts = new Map<NodeRecord, number>();
 
-  function follow(record: NodeRecord, process: ProcessIdentity): void {
-    const followedAt = clock.now();
-    record.runner
-      .died(process, signal)
-      .then((log) => died(record, process, clock.now() - followedAt, log))
-      .catch(() => {});
+  constructor(parts: RevivalParts) {
+    this.#parts = parts;
   }
 
-  function died(record: NodeRecord, process: ProcessIdentity, livedMs: number, log: string): void {
+  /** Follows the node's process; to be called whenever a new one is known. */
+  readonly follow = (record: NodeRecord, process: ProcessIdentity): void => {
+    const { clock, closing } = this.#parts;
+    const followedAt = clock.now();
+    record.runner
+      .died(process, closing)
+      .then((log) => this.#ended(record, process, clock.now() - followedAt, log))
+      .catch(() => {});
+  };
+
+  async #ended(record: NodeRecord, process: ProcessIdentity, livedMs: number, log: string): Promise<void> {
+    const heir = await record.runner.find().catch(() => undefined);
+    const { logger, closing } = this.#parts;
     // an operation that stops the node has taken the process already, or will see it end by itself
-    if (record.process?.pid !== process.pid || record.operation !== undefined || signal.aborted) return;
+    if (record.process?.pid !== process.pid || record.operation !== undefined || closing.aborted) return;
+    if (heir === undefined || heir.pid === process.pid) return this.#died(record, process, livedMs, log);
+    record.process = heir;
+    logger.info({ node: record.config.name, from: process.pid, to: heir.pid }, 'node has a new main process');
+    this.follow(record, heir);
+  }
+
+  #died(record: NodeRecord, process: ProcessIdentity, livedMs: number, log: string): void {
     record.process = undefined;
     record.health = { ...record.health, verdict: 'down' };
     record.reason = 'its main process ended and nobody had asked for it';
-    logger.error({ node: record.config.name, pid: process.pid, log }, 'node died');
-    onDeath(record);
-    if (livedMs > wellAfterMs) attempts.delete(record);
-    scheduleStart(record);
+    this.#parts.logger.error({ node: record.config.name, pid: process.pid, log }, 'node died');
+    this.#parts.onDeath(record);
+    if (livedMs > wellAfterMs) this.#attempts.delete(record);
+    this.#scheduleStart(record);
   }
 
-  function scheduleStart(record: NodeRecord): void {
-    const count = attempts.get(record) ?? 0;
-    attempts.set(record, count + 1);
+  #scheduleStart(record: NodeRecord): void {
+    const { clock, logger, closing } = this.#parts;
+    const count = this.#attempts.get(record) ?? 0;
+    this.#attempts.set(record, count + 1);
     const delayMs = Math.min(longestDelayMs, firstDelayMs * delayFactor ** count);
     logger.info({ node: record.config.name, delayMs }, 'node will be started again');
-    const cancel = clock.schedule(delayMs, () => void revive(record));
-    signal.addEventListener('abort', cancel, { once: true });
+    const cancel = clock.schedule(delayMs, () => void this.#revive(record));
+    closing.addEventListener('abort', cancel, { once: true });
   }
 
   /** An operator who acted meanwhile has taken over. */
-  async function revive(record: NodeRecord): Promise<void> {
-    if (isTakenOver(record)) return;
-    await start(record);
-    if (record.process === undefined && !isTakenOver(record)) scheduleStart(record);
+  async #revive(record: NodeRecord): Promise<void> {
+    if (this.#isTakenOver(record)) return;
+    await this.#parts.start(record);
+    if (record.process === undefined && !this.#isTakenOver(record)) this.#scheduleStart(record);
   }
 
-  function isTakenOver(record: NodeRecord): boolean {
-    return record.process !== undefined || record.operation !== undefined || signal.aborted;
+  #isTakenOver(record: NodeRecord): boolean {
+    return record.process !== undefined || record.operation !== undefined || this.#parts.closing.aborted;
   }
-
-  return { follow };
 }

@@ -184,6 +184,17 @@ describe('the controller', () => {
     });
   });
 
+  it('goes on with a node whose main process was upgraded, and never takes it out', async () => {
+    const rig = await openRig();
+    const before = rig.node('a').running()?.pid;
+    rig.node('a').upgrade();
+    await until('the new main process is known', async () => (await nodeStatus(rig, 'a')).pid !== before);
+    const node = await nodeStatus(rig, 'a');
+    assert.deepEqual([node.state, node.pid], ['ready', rig.node('a').running()?.pid]);
+    assert.ok(!rig.edges[0]?.calls.includes('remove a'));
+    assert.equal((await rig.controller.operate('restart', 'a', quiet)).result, 'exited');
+  });
+
   it('tries again where a node that died does not start', async () => {
     const rig = await openRig();
     rig.node('a').failStarts(new LameduckError('startFailed', 'no database yet'));

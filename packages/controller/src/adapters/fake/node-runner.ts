@@ -14,6 +14,8 @@ export interface FakeNode {
   signals(): readonly { readonly name: 'SIGTERM' | 'SIGKILL'; readonly pid: number }[];
   /** The main process ends by itself; its workers stay, as Gunicorn's do. */
   crash(log?: string): void;
+  /** The main process hands over to a new one and ends, as after USR2. */
+  upgrade(): void;
   /** From now on SIGTERM is ignored, until `finish`. */
   hang(): void;
   /** A node that hangs after SIGTERM ends now. */
@@ -65,6 +67,10 @@ function createHand(world: World): Omit<FakeNode, 'runner' | 'reopen'> {
     signals: () => world.signals,
     crash(log = 'crashed') {
       change(world, { main: undefined, lastLog: log });
+    },
+    upgrade() {
+      const heir = world.main && { ...world.main, pid: world.nextPid++ };
+      change(world, { main: heir });
     },
     hang() {
       world.hangs = true;
