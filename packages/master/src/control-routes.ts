@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Master } from './master.ts';
 import { metricsType } from './metrics/render-metrics.ts';
+import { obeySignal } from './signals.ts';
 
 const maxBodyBytes = 16_384;
 const maxWorkers = 1024;
@@ -14,6 +15,7 @@ const maxLingerMs = 3_600_000;
 const scaleBody = z.strictObject({ workers: z.int().min(1).max(maxWorkers) });
 const lingerBody = z.strictObject({ ms: z.int().min(0).max(maxLingerMs).nullable() });
 const stopBody = z.strictObject({ mode: z.enum(['graceful', 'quick']).default('graceful') });
+const signalBody = z.strictObject({ signal: z.string() });
 const reloadBody = z.strictObject({});
 const upgradeBody = z.strictObject({
   environment: z.record(z.string().regex(/^[A-Za-z_]\w*$/), z.string()).default({}),
@@ -30,35 +32,8 @@ export function controlRoutes(master: Master, logger: Logger): Hono {
   app.get('/metrics', async (context) =>
     context.body(await master.metrics(), 200, { 'content-type': metricsType }),
   );
-  app.post('/reload', async (context) => {
-    await parse(context, 'reload', reloadBody);
-    return context.json({ generation: await master.reload() });
-  });
-  app.post('/scale', async (context) => {
-    const { workers } = await parse(context, 'scale', scaleBody);
-    master.scale(workers);
-    return context.json(master.status());
-  });
-  app.post('/stop', async (context) => {
-    const { mode } = await parse(context, 'stop', stopBody);
-    if (mode === 'graceful') master.leave();
-    else master.stop(mode);
-    return context.json(master.status(), 202);
-  });
-  app.post('/upgrade', async (context) => {
-    const { environment } = await parse(context, 'upgrade', upgradeBody);
-    return context.json({ pid: await master.upgrade(environment) });
-  });
-  app.post('/lame-duck', async (context) => {
-    const { isOn } = await parse(context, 'lame-duck', lameDuckBody);
-    master.lameDuck(isOn);
-    return context.json(master.status());
-  });
-  app.post('/linger', async (context) => {
-    const { ms } = await parse(context, 'linger', lingerBody);
-    master.linger(ms);
-    return context.json({ ms });
-  });
+  addReplacing(app, master);
+  addLeaving(app, master, logger);
   app.notFound((context) => {
     const message = `Cannot answer "${context.req.method} ${context.req.path}": a known path was wanted`;
     return answerError(context, new LameduckError('usage', message), 404);
@@ -69,6 +44,48 @@ export function controlRoutes(master: Master, logger: Logger): Hono {
     return answerError(context, error);
   });
   return app;
+}
+
+/** Workers and masters that come and go while the service stays. */
+function addReplacing(app: Hono, master: Master): void {
+  app.post('/reload', async (context) => {
+    await parse(context, 'reload', reloadBody);
+    return context.json({ generation: await master.reload() });
+  });
+  app.post('/scale', async (context) => {
+    const { workers } = await parse(context, 'scale', scaleBody);
+    master.scale(workers);
+    return context.json(master.status());
+  });
+  app.post('/upgrade', async (context) => {
+    const { environment } = await parse(context, 'upgrade', upgradeBody);
+    return context.json({ pid: await master.upgrade(environment) });
+  });
+}
+
+/** Ways out, and what goes before them. */
+function addLeaving(app: Hono, master: Master, logger: Logger): void {
+  app.post('/lame-duck', async (context) => {
+    const { isOn } = await parse(context, 'lame-duck', lameDuckBody);
+    master.lameDuck(isOn);
+    return context.json(master.status());
+  });
+  app.post('/linger', async (context) => {
+    const { ms } = await parse(context, 'linger', lingerBody);
+    master.linger(ms);
+    return context.json({ ms });
+  });
+  app.post('/stop', async (context) => {
+    const { mode } = await parse(context, 'stop', stopBody);
+    if (mode === 'graceful') master.leave();
+    else master.stop(mode);
+    return context.json(master.status(), 202);
+  });
+  app.post('/signal', async (context) => {
+    const { signal } = await parse(context, 'signal', signalBody);
+    obeySignal(master, logger, signal);
+    return context.json(master.status(), 202);
+  });
 }
 
 function answerError(context: Context, error: LameduckError, status?: ContentfulStatusCode): Response {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { LameduckError } from '@lameduck/core';
 import type { Logger } from 'pino';
 import type { Master } from './master.ts';
 
@@ -36,6 +37,21 @@ const actions: Readonly<Partial<Record<NodeJS.Signals, Action>>> = {
   SIGUSR2: upgrade,
   SIGWINCH: pause,
 };
+
+/** The signals that a master obeys, without their `SIG`. */
+export const signalNames: readonly string[] = Object.keys(actions).map((signal) => signal.slice(3));
+
+/** What a signal does, without one: `name` as `HUP`, `hup` or `SIGHUP`. Throws `usage` for any other. */
+export function obeySignal(master: Master, logger: Logger, name: string): void {
+  const signal = `SIG${name.toUpperCase().replace(/^SIG/, '')}` as NodeJS.Signals;
+  const action = actions[signal];
+  if (action === undefined) {
+    const message = `Cannot obey signal "${name}": one of ${signalNames.join(', ')} was wanted`;
+    throw new LameduckError('usage', message, { signal: name, names: signalNames });
+  }
+  logger.info({ signal }, 'signal asked for');
+  action(master, logger.child({ signal }));
+}
 
 /** Makes a master obey signals; the returned function takes the listeners off again. */
 export function obeySignals(master: Master, logger: Logger, source: SignalSource): () => void {

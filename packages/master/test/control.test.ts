@@ -38,6 +38,9 @@ it('bad requests to the control socket are answered as such and change nothing',
     ['POST', '/linger', { ms: -1 }, 400],
     ['POST', '/linger', {}, 400],
     ['POST', '/stop', { mode: 'now' }, 400],
+    ['POST', '/signal', { signal: 'KILL' }, 400],
+    ['POST', '/signal', { signal: '' }, 400],
+    ['POST', '/signal', { signal: 15 }, 400],
     ['POST', '/reload', { force: true }, 400],
     ['GET', '/reload', undefined, 404],
     ['GET', '/', undefined, 404],
@@ -50,6 +53,17 @@ it('bad requests to the control socket are answered as such and change nothing',
   }
   const { state, target, generation } = await master.status();
   assert.deepEqual({ state, target, generation }, { state: 'ready', target: 1, generation: 1 });
+});
+
+it('POST /signal does what the signal does, under either of its names', async (test) => {
+  const master = new MasterProcess(test, { workers: 1 });
+  await master.ready();
+  assert.equal((await master.control('POST', '/signal', { signal: 'SIGTTIN' })).body.target, 2);
+  assert.equal((await master.control('POST', '/signal', { signal: 'ttou' })).body.target, 1);
+  const bad = await master.control('POST', '/signal', { signal: 'HANGUP' });
+  assert.match(bad.body.error?.message ?? '', /^Cannot obey signal "HANGUP": one of TERM, INT, QUIT, HUP, /);
+  assert.equal((await master.control('POST', '/signal', { signal: 'TERM' })).status, 202);
+  assert.equal((await master.ended).code, 0);
 });
 
 it('POST /linger lets idle connections go at once, also in drains that begin later', async (test) => {

@@ -10,7 +10,7 @@ interface CtlOptions {
   readonly json?: boolean;
 }
 
-/** `lameduck ctl status|workers|metrics|reload|upgrade|drain|ready|scale|stop`: asks one master over its control socket. */
+/** `lameduck ctl status|workers|metrics|reload|upgrade|drain|ready|scale|stop|signal`: asks one master over its control socket. */
 export function addCtl(program: Command): void {
   const ctl = program
     .command('ctl')
@@ -45,6 +45,13 @@ export function addCtl(program: Command): void {
   withControl(ctl.command('stop'))
     .description('stop gracefully')
     .action((options: CtlOptions) => command(options, '/stop', {}, 'stopping'));
+  withControl(ctl.command('signal <name>'))
+    .description(
+      'do what a signal does (HUP, USR1, TTIN …) where none can be sent; does not wait for its end',
+    )
+    .action((name: string, options: CtlOptions) =>
+      command(options, '/signal', { signal: name }, `obeying ${name}`),
+    );
 }
 
 async function showMetrics(options: CtlOptions): Promise<void> {
