@@ -15,9 +15,10 @@ import { HealthMonitor } from './health-monitor.ts';
 import { Isolation } from './isolation.ts';
 import { availability, createNodeRecord, type NodeRecord, noteState } from './node-record.ts';
 import { type LeaveRequest, Operations } from './operations.ts';
+import { PassiveWatch } from './passive-watch.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Edge } from './ports/edge.ts';
-import type { HealthChecker } from './ports/health-checker.ts';
+import type { HealthChecks } from './ports/health-checks.ts';
 import type { NodeRunner } from './ports/node-runner.ts';
 import type { Store } from './ports/store.ts';
 import { Revival } from './revival.ts';
@@ -36,7 +37,7 @@ export interface ControllerParts {
   /** One for each node, by name. */
   readonly runners: ReadonlyMap<string, NodeRunner>;
   readonly store: Store;
-  readonly checker: HealthChecker;
+  readonly checks: HealthChecks;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -66,6 +67,7 @@ class ServiceController implements Controller {
   readonly #records: readonly NodeRecord[];
   readonly #operations: Operations;
   readonly #life: ServiceLife;
+  readonly #passive: PassiveWatch;
   readonly #closing = new AbortController();
 
   constructor(parts: ControllerParts) {
@@ -75,12 +77,15 @@ class ServiceController implements Controller {
     const records = config.nodes.map((node) =>
       createNodeRecord(node, runnerOf(parts, node.name), clock.now()),
     );
-    const isolation = new Isolation(records, edges, logger, closing);
+    const around = { clock, logger, signal: closing };
+    const isolation = new Isolation(records, edges, around, config.availability.panicPercent);
     const changes = new Changes(isolation.review);
-    const monitor = new HealthMonitor(records, parts.checker, clock, (record, before) => {
-      if (before.verdict !== record.health.verdict) logTransition(logger, record, before.verdict);
-      noteState(record, clock.now());
-      changes.notify();
+    const monitor = new HealthMonitor(records, parts.checks, clock, {
+      checked: (record, before) => {
+        if (before.verdict !== record.health.verdict) logTransition(logger, record, before.verdict);
+        noteState(record, clock.now());
+      },
+      settled: changes.notify,
     });
     const start = (record: NodeRecord): Promise<void> => this.#operations.revive(record);
     const revival = new Revival({ clock, logger, start, onDeath: changes.notify, closing });
@@ -89,12 +94,14 @@ class ServiceController implements Controller {
     this.#records = records;
     this.#operations = new Operations({ ...shared, changes, closing, onStarted: revival.follow });
     this.#life = { ...shared, isolation, revival };
+    this.#passive = new PassiveWatch(records, parts.edges, monitor, around);
   }
 
   async open(signal: AbortSignal): Promise<void> {
     await startService(this.#life, AbortSignal.any([signal, this.#closing.signal]));
     for (const record of this.#records) noteState(record, this.#parts.clock.now());
     this.#life.monitor.start();
+    this.#passive.start();
   }
 
   async status(): Promise<ServiceStatus> {
@@ -105,7 +112,9 @@ class ServiceController implements Controller {
         this.#records.map((record) => nodeStatus(record, this.#life.edges, this.#parts.clock, signal)),
       ),
     ]);
-    return { service: this.#parts.config.service, pid: process.pid, edges, nodes };
+    const { panic } = this.#life.isolation;
+    const common = { service: this.#parts.config.service, pid: process.pid, edges, nodes };
+    return panic === undefined ? common : { ...common, panic };
   }
 
   async operate(kind: OperationKind, node: string, onProgress: OnProgress): Promise<OperationReport> {
@@ -142,7 +151,7 @@ class ServiceController implements Controller {
     try {
       await stopService(this.#life, signal);
     } finally {
-      await this.#parts.checker.close();
+      await this.#parts.checks.close();
       await this.#parts.store.close();
     }
   }
@@ -176,6 +185,7 @@ function refuseWideBatch(config: Config, records: readonly NodeRecord[], batch: 
 }
 
 function logTransition(logger: Logger, record: NodeRecord, from: string): void {
-  const { verdict, last } = record.health;
-  logger.info({ node: record.config.name, from, to: verdict, check: last?.detail }, 'health changed');
+  const { verdict, last, change } = record.health;
+  const fields = { node: record.config.name, from, to: verdict, check: last?.detail, reason: change?.reason };
+  logger.info(fields, 'health changed');
 }

@@ -1,66 +1,85 @@
-import {
-  type CheckResult,
-  type HealthState,
-  type HealthVerdict,
-  stepHealth,
-  unknownHealth,
-} from '@lameduck/core';
+import { type HealthState, type HealthVerdict, unknownHealth } from '@lameduck/core';
 import type { NodeRecord } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
-import type { HealthChecker } from './ports/health-checker.ts';
+import type { CheckCommand, HealthChecks, HealthNews } from './ports/health-checks.ts';
+import type { ProcessIdentity } from './ports/node-runner.ts';
 
-/** While somebody waits for a node, it is asked this often, so that a fast start is not slowed by the interval. */
-const eagerIntervalMs = 100;
+/** How often the checks are told of processes that began or ended. */
+const followMs = 100;
+/** How often everything is looked at again although no health has changed: a change that failed is tried again then. */
+const reviewMs = 1000;
 
-/** Up to this share of the interval is added or taken by chance, so that checks of many nodes do not align. */
-const jitterShare = 0.1;
-
-/** Called after each finished check with the health before it. */
-export type OnCheck = (record: NodeRecord, before: HealthState) => void;
+export interface HealthEvents {
+  /** After news of one node, with the health before. */
+  readonly checked: (record: NodeRecord, before: HealthState) => void;
+  /** After all news that came together, and from time to time without. */
+  readonly settled: () => void;
+}
 
 interface Waiter {
   readonly isContent: (verdict: HealthVerdict) => boolean;
   readonly resolve: () => void;
 }
 
-/** Checks every running node for ever and reports each finished check; sees to hysteresis, decides nothing else. */
+interface Followed {
+  process: ProcessIdentity | undefined;
+  version: number;
+}
+
+/** Keeps the health of every record, as the checks tell it, and lets others wait for it; decides nothing else. */
 export class HealthMonitor {
   readonly #records: readonly NodeRecord[];
-  readonly #checker: HealthChecker;
+  readonly #places: ReadonlyMap<NodeRecord, number>;
+  readonly #followed: readonly Followed[];
+  readonly #checks: HealthChecks;
   readonly #clock: Clock;
-  readonly #onCheck: OnCheck;
+  readonly #events: HealthEvents;
   readonly #waiters = new Map<NodeRecord, Set<Waiter>>();
-  readonly #timers = new Map<NodeRecord, () => void>();
+  #reviewedAt = 0;
+  #cancel: () => void = () => undefined;
   #isStopped = false;
 
-  constructor(records: readonly NodeRecord[], checker: HealthChecker, clock: Clock, onCheck: OnCheck) {
+  constructor(records: readonly NodeRecord[], checks: HealthChecks, clock: Clock, events: HealthEvents) {
     this.#records = records;
-    this.#checker = checker;
+    this.#places = new Map(records.map((record, place) => [record, place]));
+    this.#followed = records.map(() => ({ process: undefined, version: 0 }));
+    this.#checks = checks;
     this.#clock = clock;
-    this.#onCheck = onCheck;
+    this.#events = events;
+    checks.open(
+      records.map(({ config }) => ({ address: config.address, health: config.health })),
+      (news) => this.#receive(news),
+    );
   }
 
   start(): void {
-    for (const record of this.#records) {
-      this.#schedule(record, record.config.health.intervalMs * this.#clock.random());
-    }
+    this.#sweep();
   }
 
   /** Forgets what earlier checks said; resolves when `rise` checks in a row have passed from now on. */
   risen(record: NodeRecord, signal: AbortSignal): Promise<void> {
     record.health = unknownHealth;
+    const followed = this.#follow(record);
+    followed.version += 1;
+    this.#tell(record, { type: 'forget', version: followed.version });
     return this.#verdict(record, (verdict) => verdict === 'up', signal);
   }
 
   /** Resolves when the checks of a node whose health is unknown have come to a verdict, whichever. */
   async known(record: NodeRecord, signal: AbortSignal): Promise<void> {
     if (record.health.verdict !== 'unknown') return;
+    this.#follow(record);
     await this.#verdict(record, (verdict) => verdict !== 'unknown', signal);
+  }
+
+  /** The edges counted too many errors: the node is failing until its checks have risen. */
+  fail(record: NodeRecord, reason: string): void {
+    this.#tell(record, { type: 'fail', reason });
   }
 
   stop(): void {
     this.#isStopped = true;
-    for (const cancel of this.#timers.values()) cancel();
+    this.#cancel();
   }
 
   async #verdict(record: NodeRecord, isContent: Waiter['isContent'], signal: AbortSignal): Promise<void> {
@@ -70,48 +89,60 @@ export class HealthMonitor {
     this.#waiters.set(record, waiting.add(waiter));
     const abort = (): void => reject(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
-    this.#schedule(record, 0);
+    this.#tell(record, { type: 'hasten' });
     try {
       await promise;
     } finally {
       waiting.delete(waiter);
+      if (waiting.size === 0) this.#tell(record, { type: 'relax' });
       signal.removeEventListener('abort', abort);
     }
   }
 
-  #schedule(record: NodeRecord, ms: number): void {
-    this.#timers.get(record)?.();
-    if (!this.#isStopped)
-      this.#timers.set(
-        record,
-        this.#clock.schedule(ms, () => void this.#check(record)),
-      );
-  }
-
-  async #check(record: NodeRecord): Promise<void> {
-    const identity = record.process;
-    const before = record.health;
-    if (identity !== undefined) {
-      const result = await this.#checker.check(record.config.address, record.config.health);
-      // an answer to a question from before a restart, or from before somebody began to wait, says nothing now
-      if (record.process === identity && record.health === before && !this.#isStopped)
-        this.#accept(record, result);
+  readonly #sweep = (): void => {
+    if (this.#isStopped) return;
+    for (const record of this.#records) this.#follow(record);
+    const now = this.#clock.now();
+    if (now - this.#reviewedAt >= reviewMs) {
+      this.#reviewedAt = now;
+      this.#events.settled();
     }
-    this.#schedule(record, this.#nextIntervalMs(record));
+    this.#cancel = this.#clock.schedule(followMs, this.#sweep);
+  };
+
+  /** Tells the checks which process is the node's, where that is not what they know. */
+  #follow(record: NodeRecord): Followed {
+    const followed = this.#followed[this.#placeOf(record)] as Followed;
+    if (followed.process === record.process) return followed;
+    followed.process = record.process;
+    followed.version += 1;
+    const isRunning = record.process !== undefined;
+    this.#tell(record, { type: 'follow', version: followed.version, isRunning });
+    return followed;
   }
 
-  #accept(record: NodeRecord, result: CheckResult): void {
-    const before = record.health;
-    record.health = stepHealth(before, result, record.config.health);
-    for (const { isContent, resolve } of this.#waiters.get(record) ?? []) {
-      if (isContent(record.health.verdict)) resolve();
+  #tell(record: NodeRecord, command: CheckCommand): void {
+    if (!this.#isStopped) this.#checks.tell(this.#placeOf(record), command);
+  }
+
+  #placeOf(record: NodeRecord): number {
+    return this.#places.get(record) as number;
+  }
+
+  #receive(news: readonly HealthNews[]): void {
+    if (this.#isStopped) return;
+    for (const { target, version, health } of news) {
+      const record = this.#records[target];
+      // news of a process that has ended meanwhile, or from before somebody began to wait, say nothing now
+      if (record === undefined || this.#follow(record).version !== version) continue;
+      const before = record.health;
+      record.health = health;
+      for (const { isContent, resolve } of this.#waiters.get(record) ?? []) {
+        if (isContent(health.verdict)) resolve();
+      }
+      this.#events.checked(record, before);
     }
-    this.#onCheck(record, before);
-  }
-
-  #nextIntervalMs(record: NodeRecord): number {
-    const { intervalMs } = record.config.health;
-    if ((this.#waiters.get(record)?.size ?? 0) > 0) return Math.min(intervalMs, eagerIntervalMs);
-    return intervalMs * (1 + jitterShare * (2 * this.#clock.random() - 1));
+    this.#reviewedAt = this.#clock.now();
+    this.#events.settled();
   }
 }

@@ -1,6 +1,5 @@
 export { createAppRunner } from './adapters/app/app-runner.ts';
 export { createGunicornRunner } from './adapters/gunicorn/gunicorn-runner.ts';
-export { createHttpChecker } from './adapters/http-check/checker.ts';
 export { checkNginxEdge, type EdgeCheck } from './adapters/nginx/check-edge.ts';
 export { createNginxEdge } from './adapters/nginx/edge.ts';
 export type { NginxEdgeOptions } from './adapters/nginx/options.ts';
@@ -9,6 +8,7 @@ export { openSqliteStore, readHistory } from './adapters/sqlite/store.ts';
 export { systemClock } from './adapters/system/clock.ts';
 export { createRoutes } from './api/routes.ts';
 export { type ApiServer, isAnswering, serveApi } from './api/server.ts';
+export { createHealthChecks } from './checks/create-checks.ts';
 export { type Controller, type ControllerParts, createController } from './controller.ts';
 export type { Edge } from './ports/edge.ts';
 export type { NodeRunner } from './ports/node-runner.ts';

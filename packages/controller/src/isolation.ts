@@ -1,32 +1,51 @@
-import { LameduckError, mayIsolate } from '@lameduck/core';
+import { explainDown, findPanic, isOnlyHeld, LameduckError, mayIsolate, type Panic } from '@lameduck/core';
 import type { Logger } from 'pino';
 import type { EdgeSet } from './edge-set.ts';
-import { availability, type NodeRecord } from './node-record.ts';
+import { availability, type NodeRecord, opinion } from './node-record.ts';
+import type { Clock } from './ports/clock.ts';
 
 /**
  * Takes failing nodes out of rotation and brings them back when their health has risen. A node that an operation
  * holds is left to the operation, and the last node in rotation is never taken out: it may be the checks that
- * are wrong, and a failing answer is no worse than none.
+ * are wrong, and a failing answer is no worse than none. Where too many fail at once (the panic threshold), none is
+ * taken out and those that were are brought back.
  */
 export class Isolation {
   readonly #records: readonly NodeRecord[];
   readonly #edges: EdgeSet;
   readonly #logger: Logger;
   readonly #signal: AbortSignal;
+  readonly #clock: Clock;
+  readonly #panicPercent: number | undefined;
+  #panic: Panic | undefined;
   readonly #underWay = new Map<NodeRecord, Promise<void>>();
 
-  constructor(records: readonly NodeRecord[], edges: EdgeSet, logger: Logger, signal: AbortSignal) {
+  constructor(
+    records: readonly NodeRecord[],
+    edges: EdgeSet,
+    around: { readonly clock: Clock; readonly logger: Logger; readonly signal: AbortSignal },
+    panicPercent: number | undefined,
+  ) {
     this.#records = records;
     this.#edges = edges;
-    this.#logger = logger;
-    this.#signal = signal;
+    this.#clock = around.clock;
+    this.#logger = around.logger;
+    this.#signal = around.signal;
+    this.#panicPercent = panicPercent;
+  }
+
+  /** How many nodes are down of how many, while that is too many to act on. */
+  get panic(): Panic | undefined {
+    return this.#panic;
   }
 
   /** Looks at every node again; called whenever health, an operation or a process has changed. */
   readonly review = (): void => {
     if (this.#signal.aborted) return;
+    this.#notePanic();
+    const isAnyServing = mayIsolate(this.#records.map(availability));
     for (const record of this.#records) {
-      const change = this.#wanted(record);
+      const change = this.#wanted(record, isAnyServing);
       if (change === undefined) continue;
       const work = change === 'isolate' ? this.#isolate(record) : this.#bringBack(record);
       // after a failure nothing is reviewed at once: the next check does it, so a broken edge is not hammered
@@ -42,21 +61,36 @@ export class Isolation {
     await Promise.all(this.#underWay.values());
   }
 
-  #wanted(record: NodeRecord): 'isolate' | 'return' | undefined {
+  #wanted(record: NodeRecord, isAnyServing: boolean): 'isolate' | 'return' | undefined {
     if (record.operation !== undefined || this.#underWay.has(record)) return undefined;
-    const { verdict } = record.health;
-    if (record.out.size === 0 && verdict === 'down') {
-      return mayIsolate(this.#records.map(availability), record.config.name) ? 'isolate' : undefined;
+    if (record.out.size === 0 && record.health.verdict === 'down') {
+      // that its process is gone is no opinion of a check
+      const isBelieved = this.#panic === undefined || record.process === undefined;
+      return isAnyServing && isBelieved ? 'isolate' : undefined;
     }
-    return record.out.has('health') && verdict === 'up' && record.process !== undefined
-      ? 'return'
-      : undefined;
+    const mayReturn = record.out.has('health') && record.process !== undefined;
+    return mayReturn && this.#isGoodEnough(record, isAnyServing) ? 'return' : undefined;
+  }
+
+  /** Well; or better than nothing: too many are down, or nobody serves and only damping keeps it out. */
+  #isGoodEnough({ health, config }: NodeRecord, isAnyServing: boolean): boolean {
+    if (health.verdict === 'up' || this.#panic !== undefined) return true;
+    return !isAnyServing && isOnlyHeld(health, config.health, this.#clock.now());
+  }
+
+  #notePanic(): void {
+    const panic = findPanic(this.#records.map(opinion), this.#panicPercent);
+    const was = this.#panic;
+    this.#panic = panic;
+    if (panic !== undefined && was === undefined)
+      this.#logger.error({ ...panic }, 'panic: too many nodes are down at once, all are sent to');
+    if (panic === undefined && was !== undefined) this.#logger.info({}, 'panic is over');
   }
 
   async #isolate(record: NodeRecord): Promise<void> {
     const node = record.config.name;
     record.out.add('health');
-    const reason = record.reason ?? record.health.last?.detail;
+    const reason = record.reason ?? explainDown(record.health, this.#clock.now());
     this.#logger.warn({ node, reason }, 'node isolated');
     await this.#edges.remove(node, () => {}, this.#signal);
   }
@@ -67,7 +101,7 @@ export class Isolation {
     if (record.out.size === 1) await this.#edges.restore(node, () => {}, this.#signal);
     record.out.delete('health');
     record.reason = undefined;
-    this.#logger.info({ node }, 'node back in rotation');
+    this.#logger.info({ node, reason: record.health.change?.reason }, 'node back in rotation');
   }
 
   #fail(record: NodeRecord, change: 'isolate' | 'return', error: unknown): void {

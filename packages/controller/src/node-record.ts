@@ -2,6 +2,7 @@ import {
   type HealthState,
   type NodeAvailability,
   type NodeConfig,
+  type NodeOpinion,
   type NodeState,
   nodeState,
   type OperationKind,
@@ -77,5 +78,14 @@ export function availability(record: NodeRecord): NodeAvailability {
     name: record.config.name,
     isInRotation: record.out.size === 0,
     isHealthy: (record.health.verdict === 'up' || isLeaving(record)) && record.process !== undefined,
+  };
+}
+
+/** What health says of a node that nobody has taken out on purpose; a node without a process is down. */
+export function opinion(record: NodeRecord): NodeOpinion {
+  const isOutForHealth = record.out.size === 1 && record.out.has('health');
+  return {
+    isWanted: record.operation === undefined && (record.out.size === 0 || isOutForHealth),
+    isDown: record.health.verdict === 'down' || record.process === undefined,
   };
 }

@@ -1,4 +1,4 @@
-import { formatAddress, LameduckError, type NodeStatus } from '@lameduck/core';
+import { explainDown, formatAddress, LameduckError, type NodeStatus } from '@lameduck/core';
 import type { EdgeSet } from './edge-set.ts';
 import { type NodeRecord, noteState } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
@@ -28,7 +28,7 @@ export async function nodeStatus(
   noteState(record, now);
   const { state } = record.shown;
   // what went wrong once is no news of a node that is well
-  const reason = state === 'ready' ? undefined : (record.reason ?? failedCheck(record));
+  const reason = state === 'ready' ? undefined : (record.reason ?? explainDown(record.health, now));
   return {
     name: config.name,
     kind: config.kind,
@@ -40,6 +40,7 @@ export async function nodeStatus(
     health: record.health.verdict,
     ...(record.health.last === undefined ? {} : { lastCheck: record.health.last.detail }),
     ...(reason === undefined ? {} : { reason }),
+    ...healthChange(record, now),
     ...(record.process === undefined ? {} : { pid: record.process.pid }),
     workers,
     ...(operation === undefined
@@ -54,6 +55,8 @@ export async function nodeStatus(
   };
 }
 
-function failedCheck({ health }: NodeRecord): string | undefined {
-  return health.verdict === 'down' ? health.last?.detail : undefined;
+function healthChange({ health }: NodeRecord, now: number): Pick<NodeStatus, 'healthChange'> {
+  if (health.change === undefined) return {};
+  const { from, to, reason, atMs } = health.change;
+  return { healthChange: { from, to, reason, ms: Math.round(now - atMs) } };
 }

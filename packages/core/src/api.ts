@@ -17,6 +17,14 @@ export interface NodeStatus {
   /** What the last check said, and why the node is out where it is. */
   readonly lastCheck?: string;
   readonly reason?: string;
+  /** The last time that its health turned, and why. */
+  readonly healthChange?: {
+    readonly from: HealthVerdict;
+    readonly to: HealthVerdict;
+    readonly reason: string;
+    /** Milliseconds since then. */
+    readonly ms: number;
+  };
   readonly pid?: number;
   readonly workers: readonly { readonly pid: number; readonly state: string }[];
   /** The operation that holds the node's lock. */
@@ -37,6 +45,8 @@ export interface ServiceStatus {
   readonly service: string;
   readonly pid: number;
   readonly edges: readonly EdgeView[];
+  /** Health says that too many nodes are down at once: they are sent to all the same (`availability.panic`). */
+  readonly panic?: { readonly down: number; readonly of: number };
   readonly nodes: readonly NodeStatus[];
 }
 

@@ -33,7 +33,30 @@ export function guardRemoval(
   };
 }
 
-/** A failing node may be isolated only while another one in rotation is not failing: never empty the pool. */
-export function mayIsolate(nodes: readonly NodeAvailability[], name: string): boolean {
-  return countServing(nodes.filter((node) => node.name !== name)) >= 1;
+/** Failing nodes may be isolated only while a node in rotation is not failing: never empty the pool. */
+export function mayIsolate(nodes: readonly NodeAvailability[]): boolean {
+  return countServing(nodes) >= 1;
+}
+
+/** One node as the panic threshold sees it: only nodes that nobody has taken out on purpose count. */
+export interface NodeOpinion {
+  readonly isWanted: boolean;
+  readonly isDown: boolean;
+}
+
+export interface Panic {
+  readonly down: number;
+  readonly of: number;
+}
+
+/**
+ * Whether health says too many are down at once to be believed, or for the rest to bear: then all of them are sent to
+ * again (like Envoy's panic threshold). Without a threshold there is never panic; the last node alone is kept.
+ */
+export function findPanic(nodes: readonly NodeOpinion[], percent: number | undefined): Panic | undefined {
+  if (percent === undefined) return undefined;
+  const wanted = nodes.filter((node) => node.isWanted);
+  const down = wanted.filter((node) => node.isDown).length;
+  const isPanic = down > 0 && (wanted.length - down) * 100 < wanted.length * percent;
+  return isPanic ? { down, of: wanted.length } : undefined;
 }

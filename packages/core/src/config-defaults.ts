@@ -17,6 +17,8 @@ export const defaults: {
   readonly timeoutMs: number;
   readonly rise: number;
   readonly fall: number;
+  readonly passiveErrors: number;
+  readonly passiveWithinMs: number;
 } = {
   // one process uses one core; two let one be replaced while the other serves
   workers: 2,
@@ -44,4 +46,7 @@ export const defaults: {
   timeoutMs: 1000,
   rise: 2,
   fall: 3,
+  // only where `passive` is asked for
+  passiveErrors: 5,
+  passiveWithinMs: 10_000,
 };

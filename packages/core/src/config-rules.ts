@@ -1,5 +1,7 @@
 import { formatAddress } from './address.ts';
 import type { ConfigProblem } from './config.ts';
+import { checkHealthRules, refusePort } from './config-health.ts';
+import type { HealthDocument } from './config-health-schema.ts';
 import type { ConfigDocument } from './config-schema.ts';
 
 type Rule = (document: ConfigDocument) => readonly ConfigProblem[];
@@ -125,8 +127,46 @@ const sensibleChecks: Rule = ({ health, nodes }) =>
     ...nodes.map((node, index) => ({ path: ['nodes', index, 'health'], health: node.health })),
   ].flatMap(({ path, health: checks }) => [
     ...atLeast([...path, 'interval'], checks?.interval, 10, 'so that checks leave room for requests'),
+    ...atLeast([...path, 'downInterval'], checks?.downInterval, 10, 'so that checks leave room for requests'),
     ...atLeast([...path, 'timeout'], checks?.timeout, 10, 'the time that an answer needs'),
+    ...slowRamp(path, checks),
+    ...slowWindow(path, checks),
   ]);
+
+function slowRamp(path: readonly (string | number)[], checks?: HealthDocument): readonly ConfigProblem[] {
+  const ms = checks?.slowStart;
+  if (ms === undefined || ms === false) return [];
+  return atLeast([...path, 'slowStart'], ms, 1000, 'so that the weight has time to rise');
+}
+
+function slowWindow(path: readonly (string | number)[], checks?: HealthDocument): readonly ConfigProblem[] {
+  const ms = checks?.passive?.within;
+  return atLeast([...path, 'passive', 'within'], ms, 1000, 'the edges are asked about once a second');
+}
+
+const fittingChecks: Rule = ({ health, nodes }) => [
+  ...checkHealthRules(['health'], health, health),
+  ...nodes.flatMap((node, index) => {
+    const path = ['nodes', index, 'health'];
+    const own = node.health ?? {};
+    return [...checkHealthRules(path, own, health), ...refusePort(path, node.address, own)];
+  }),
+];
+
+/** nginx without the gate has no slow start and counts no errors for anybody to read. */
+const gatedChecks: Rule = ({ health, edges, nodes }) => {
+  const edge = edges.find(({ mode }) => mode === 'reload');
+  if (edge === undefined) return [];
+  const message = (what: string): string =>
+    `must be left out where an edge has mode reload: ${what} needs the gate, and edge "${edge.name}" is without it`;
+  return [
+    { path: ['health'], checks: health },
+    ...nodes.map((node, index) => ({ path: ['nodes', index, 'health'], checks: node.health })),
+  ].flatMap(({ path, checks }) => [
+    ...(checks?.slowStart ? [{ path: [...path, 'slowStart'], message: message('slow start') }] : []),
+    ...(checks?.passive ? [{ path: [...path, 'passive'], message: message('counting errors') }] : []),
+  ]);
+};
 
 const attainableMinimum: Rule = ({ availability, nodes }) =>
   typeof availability.minAvailable === 'number' && availability.minAvailable > nodes.length
@@ -147,5 +187,7 @@ const rules: readonly Rule[] = [
   realPorts,
   nestedDeadlines,
   sensibleChecks,
+  fittingChecks,
+  gatedChecks,
   attainableMinimum,
 ];

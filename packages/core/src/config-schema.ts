@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { type Address, parseAddress } from './address.ts';
 import { defaults } from './config-defaults.ts';
-import { parseDurationMs } from './duration.ts';
+import { duration, positive } from './config-fields.ts';
+import { health } from './config-health-schema.ts';
 
 // Names and keys reach nginx, Lua, file names and process titles: nothing but these characters ever does.
 const namePattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const balancePattern = /^(round_robin|least_conn|ip_hash|hash (\$[a-z_][a-z0-9_]*|[A-Za-z0-9_.:-])+)$/;
 const environmentName = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const healthPathPattern = /^\/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$/;
 
 const name = z.string().regex(namePattern, {
   error: 'must be lower-case letters, digits and dashes, at most 63, the first not a dash',
@@ -29,40 +29,6 @@ const address = z
     });
     return z.NEVER;
   });
-
-const duration = z
-  .string({ error: 'must be a duration such as 500ms, 30s or 2m' })
-  .transform((value, context): number => {
-    const ms = parseDurationMs(value);
-    if (ms !== undefined && ms > 0) return ms;
-    context.addIssue({
-      code: 'custom',
-      message: 'must be a duration such as 500ms, 30s or 2m',
-      input: value,
-    });
-    return z.NEVER;
-  });
-
-const positive = z.number().int().min(1);
-
-const statusError = 'must be a status such as 200 or a range such as 200-299';
-const statusRange = z
-  .string()
-  .regex(/^[1-5]\d\d-[1-5]\d\d$/, { error: statusError })
-  .refine((text) => text.slice(0, 3) <= text.slice(4), { error: statusError });
-
-const status = z.union([z.number().int().min(100).max(599), statusRange], {
-  error: statusError,
-});
-
-const health = z.strictObject({
-  path: z.string().regex(healthPathPattern, { error: 'must be a path that starts with /' }).optional(),
-  interval: duration.optional(),
-  timeout: duration.optional(),
-  rise: positive.max(100).optional(),
-  fall: positive.max(100).optional(),
-  expectStatus: status.optional(),
-});
 
 const edge = z.strictObject({
   name,
@@ -117,6 +83,9 @@ const minAvailable = z.union([z.number().int().min(0), z.string().regex(/^(100|[
   error: 'must be a number of nodes or a percentage such as 50%',
 });
 
+const panicError = 'must be a percentage of the nodes from 1% to 100%, such as 50%';
+const panic = z.string({ error: panicError }).regex(/^(100|[1-9]\d?)%$/, { error: panicError });
+
 /** The shape of `lameduck.yaml` as users write it; `z.toJSONSchema` gives editors the same. */
 export const configSchema = z.strictObject({
   service: name,
@@ -133,7 +102,9 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   startup: z.strictObject({ timeout: duration.default(defaults.startupTimeoutMs) }).prefault({}),
-  availability: z.strictObject({ minAvailable: minAvailable.default(defaults.minAvailable) }).prefault({}),
+  availability: z
+    .strictObject({ minAvailable: minAvailable.default(defaults.minAvailable), panic: panic.optional() })
+    .prefault({}),
 });
 
 /** What the schema gives: durations as milliseconds, addresses parsed, optional parts still optional. */

@@ -1,18 +1,39 @@
 import type { Address } from './address.ts';
+import type { PassiveLimits } from './passive-health.ts';
 
 /** How an edge spreads requests over the nodes in rotation. */
 export type Balance =
   | { readonly type: 'round_robin' | 'least_conn' | 'ip_hash' }
   | { readonly type: 'hash'; readonly key: string };
 
+export interface StatusRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What must be in the body of a health answer. */
+export type BodyMatch =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'pattern'; readonly source: string; readonly flags: string };
+
 export interface HealthConfig {
+  /** `http`: GET and look at the answer. `tcp`: a connection is enough. */
+  readonly type: 'http' | 'tcp';
   readonly path: string;
+  /** Checked instead of the port that requests go to. */
+  readonly port: number | undefined;
   readonly intervalMs: number;
+  /** The interval while the node is down. */
+  readonly downIntervalMs: number;
   readonly timeoutMs: number;
   /** Checks in a row that must pass before the node takes traffic, and that must fail before it is isolated. */
   readonly rise: number;
   readonly fall: number;
-  readonly expectStatus: { readonly from: number; readonly to: number };
+  readonly expect: { readonly status: readonly StatusRange[]; readonly body: BodyMatch | undefined };
+  /** How long the weight of a node that comes back rises to its full value; 0 is at once. */
+  readonly slowStartMs: number;
+  /** Errors that the edges count to the node itself; `undefined` where they are not looked at. */
+  readonly passive: PassiveLimits | undefined;
 }
 
 interface EdgeBase {
@@ -81,8 +102,12 @@ export interface Config {
   readonly shutdown: ShutdownConfig;
   /** Most time from the start of a node until it is healthy. */
   readonly startup: { readonly timeoutMs: number };
-  /** The fewest nodes that our own actions may leave in rotation. */
-  readonly availability: { readonly minAvailable: number };
+  readonly availability: {
+    /** The fewest nodes that our own actions may leave in rotation. */
+    readonly minAvailable: number;
+    /** Percentage of healthy nodes below which health isolates nobody; `undefined`: only the last node is kept. */
+    readonly panicPercent: number | undefined;
+  };
 }
 
 /** One thing that is wrong, with the path of keys and indexes that leads to it. */

@@ -2,10 +2,14 @@ export { type Address, formatAddress, parseAddress } from './address.ts';
 export type * from './api.ts';
 export {
   countServing,
+  findPanic,
   guardRemoval,
   mayIsolate,
   type NodeAvailability,
+  type NodeOpinion,
+  type Panic,
 } from './availability.ts';
+export { formatBodyMatch, judgeStatus, matchesBody } from './check-result.ts';
 export * from './config.ts';
 export { defaults } from './config-defaults.ts';
 export { formatPath } from './config-issues.ts';
@@ -21,11 +25,18 @@ export {
 } from './errors.ts';
 export {
   type CheckResult,
+  explainDown,
+  failPassively,
+  type HealthChange,
+  type HealthLimits,
   type HealthState,
   type HealthVerdict,
+  isHeld,
+  isOnlyHeld,
   stepHealth,
   unknownHealth,
 } from './health.ts';
+export { firstDelayMs, jitterShare, nextDelayMs } from './health-schedule.ts';
 export { type NodeFacts, nodeState, type OutReason } from './node-state.ts';
 export { beginOperation, stepOperation } from './operation.ts';
 export type {
@@ -37,6 +48,12 @@ export type {
   OperationTimer,
 } from './operation-state.ts';
 export { type ParsedConfig, parseConfig } from './parse-config.ts';
+export {
+  noErrors,
+  type PassiveLimits,
+  type PassiveState,
+  stepPassive,
+} from './passive-health.ts';
 export { stepPool } from './pool.ts';
 export { takersOf } from './pool-hand-off.ts';
 export type * from './pool-state.ts';

@@ -1,14 +1,14 @@
 import type { z } from 'zod';
 import type { Address } from './address.ts';
-import type { Balance, Config, ConfigProblem, EdgeConfig, HealthConfig, NodeConfig } from './config.ts';
-import { defaults } from './config-defaults.ts';
+import type { Balance, Config, ConfigProblem, EdgeConfig, NodeConfig } from './config.ts';
+import { toHealth } from './config-health.ts';
+import type { HealthDocument } from './config-health-schema.ts';
 import { describeIssue } from './config-issues.ts';
 import { checkRules } from './config-rules.ts';
 import { type ConfigDocument, configSchema } from './config-schema.ts';
 
 type EdgeDocument = ConfigDocument['edges'][number];
 type NodeDocument = ConfigDocument['nodes'][number];
-type HealthDocument = NonNullable<NodeDocument['health']>;
 
 export type ParsedConfig =
   | { readonly ok: true; readonly config: Config }
@@ -41,7 +41,7 @@ function toConfig(document: ConfigDocument): Config {
       drainTimeoutMs: drainTimeout ?? timeoutGracefulShutdown,
     },
     startup: { timeoutMs: document.startup.timeout },
-    availability: { minAvailable: toMinAvailable(document.availability.minAvailable, document.nodes.length) },
+    availability: toAvailability(document),
   });
 }
 
@@ -58,7 +58,7 @@ function toNode(node: NodeDocument, service: HealthDocument): NodeConfig {
     weight: node.weight,
     env: node.env,
     directory: node.directory ?? node.gunicorn?.directory ?? '.',
-    health: toHealth({ ...service, ...definedOnly(node.health ?? {}) }, node.app !== undefined),
+    health: toHealth(service, node.health ?? {}, node.app !== undefined),
   };
   if (node.app !== undefined) return { ...base, kind: 'app', ...node.app };
   if (node.process !== undefined) {
@@ -75,31 +75,17 @@ function toNode(node: NodeDocument, service: HealthDocument): NodeConfig {
   return { ...base, kind: 'gunicorn', app, workers, command, python, workerClass, arguments: extra };
 }
 
-function definedOnly<T extends object>(value: T): Partial<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Partial<T>;
-}
-
-/** Our own worker answers readiness by itself, so an application needs no health route of its own. */
-function toHealth(health: HealthDocument, isApp: boolean): HealthConfig {
-  return {
-    path: health.path ?? (isApp ? defaults.readinessPath : defaults.healthPath),
-    intervalMs: health.interval ?? defaults.intervalMs,
-    timeoutMs: health.timeout ?? defaults.timeoutMs,
-    rise: health.rise ?? defaults.rise,
-    fall: health.fall ?? defaults.fall,
-    expectStatus: toStatusRange(health.expectStatus ?? '200-299'),
-  };
-}
-
-function toStatusRange(status: number | string): { from: number; to: number } {
-  if (typeof status === 'number') return { from: status, to: status };
-  const [from = '200', to = from] = status.split('-');
-  return { from: Number(from), to: Number(to) };
-}
-
 function toBalance(text: string): Balance {
   if (text.startsWith('hash ')) return { type: 'hash', key: text.slice(5) };
   return { type: text as 'round_robin' | 'least_conn' | 'ip_hash' };
+}
+
+function toAvailability({ availability, nodes }: ConfigDocument): Config['availability'] {
+  const { minAvailable, panic } = availability;
+  return {
+    minAvailable: toMinAvailable(minAvailable, nodes.length),
+    panicPercent: panic === undefined ? undefined : Number(panic.slice(0, -1)),
+  };
 }
 
 function toMinAvailable(value: number | string, nodes: number): number {

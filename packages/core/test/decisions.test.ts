@@ -32,9 +32,9 @@ describe('guardRemoval', () => {
 
 describe('mayIsolate', () => {
   it('never empties the pool', () => {
-    assert.ok(mayIsolate([node('a', true, false), node('b')], 'a'));
-    assert.ok(!mayIsolate([node('a', true, false), node('b', true, false)], 'a'));
-    assert.ok(!mayIsolate([node('a', true, false), node('b', false)], 'a'));
+    assert.ok(mayIsolate([node('a', true, false), node('b')]));
+    assert.ok(!mayIsolate([node('a', true, false), node('b', true, false)]));
+    assert.ok(!mayIsolate([node('a', true, false), node('b', false)]));
   });
 });
 
@@ -42,7 +42,7 @@ describe('stepHealth', () => {
   const limits = { rise: 2, fall: 3 };
   const after = (from: HealthState, results: string): HealthState =>
     [...results].reduce(
-      (state, mark) => stepHealth(state, { passed: mark === '+', detail: '', ms: 1 }, limits),
+      (state, mark) => stepHealth(state, { passed: mark === '+', detail: '', ms: 1 }, limits, 0),
       from,
     );
   const up = after(unknownHealth, '++');

@@ -51,7 +51,7 @@ describe('parseConfig', () => {
     const health = parsed.config.nodes[0]?.health;
     assert.equal(health?.path, '/up');
     assert.equal(health?.rise, 1);
-    assert.deepEqual(health?.expectStatus, { from: 200, to: 204 });
+    assert.deepEqual(health?.expect.status, [{ from: 200, to: 204 }]);
   });
 
   it('takes minAvailable as a share of the nodes, rounded up', () => {

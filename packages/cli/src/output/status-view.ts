@@ -27,6 +27,7 @@ export function formatStatus(status: ServiceStatus, screen: Screen): string {
   const nodes = status.nodes.map((node) => nodeRow(node, screen));
   return [
     `${title(status.service)}  ${countReady(status)}`,
+    ...panicLine(status, screen),
     '',
     formatTable([['EDGE', 'MODE', 'STATE', 'LISTEN', 'SERVER', 'PROCESS', ''], ...edges]),
     '',
@@ -52,6 +53,12 @@ function countReady({ nodes, edges }: ServiceStatus): string {
   const ready = nodes.filter((node) => node.inRotation && node.state === 'ready').length;
   const open = edges.filter((edge) => edge.state === 'ready').length;
   return `${ready} of ${counted(nodes.length, 'node')} ready, ${open} of ${counted(edges.length, 'edge')} ready`;
+}
+
+function panicLine({ panic }: ServiceStatus, screen: Screen): readonly string[] {
+  if (panic === undefined) return [];
+  const line = `panic: checks say that ${panic.down} of ${counted(panic.of, 'node')} are down: all are sent to (availability.panic)`;
+  return [screen.paint('red', line)];
 }
 
 function nodeRow(node: NodeStatus, screen: Screen): readonly string[] {

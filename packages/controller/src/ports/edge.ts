@@ -5,6 +5,8 @@ export interface EdgeNode {
   readonly name: string;
   readonly address: Address;
   readonly weight: number;
+  /** How long its weight rises to the full value when it is put back; 0 or nothing is at once. Gate mode only. */
+  readonly slowStartMs?: number;
 }
 
 /** How far an edge is with taking a node out or putting it back. */
@@ -63,6 +65,11 @@ export interface Edge {
   restore(node: string, onProgress: (progress: EdgeProgress) => void, signal: AbortSignal): Promise<Proof>;
   /** Upper bound of the requests that the edge has under way to the node; 0 is exact. */
   inFlight(node: string, signal: AbortSignal): Promise<number>;
+  /**
+   * Answers of 5xx and failed tries by node, as the edge counted them since its start; a sum that falls is that of an
+   * edge that was started anew. `undefined` where it counts none.
+   */
+  errors(signal: AbortSignal): Promise<ReadonlyMap<string, number> | undefined>;
   status(signal: AbortSignal): Promise<EdgeStatus>;
   /** Managed: stops the proxy gracefully, by force when the signal aborts. Attached: leaves it running. */
   close(signal: AbortSignal): Promise<void>;

@@ -3,7 +3,13 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isAtLeast, parseBuild } from '../../src/adapters/nginx/build.ts';
 import { type Change, createChangeQueue } from '../../src/adapters/nginx/change-queue.ts';
-import { formatGateState, parseGateState, withOut } from '../../src/adapters/nginx/gate-state.ts';
+import {
+  formatGateState,
+  parseGateState,
+  risingRamps,
+  withOut,
+  withRamps,
+} from '../../src/adapters/nginx/gate-state.ts';
 import { countByGate } from '../../src/adapters/nginx/in-flight.ts';
 import { type ReloadEvent, type ReloadState, stepReload } from '../../src/adapters/nginx/reload-proof.ts';
 import type { EdgeProgress } from '../../src/ports/edge.ts';
@@ -34,6 +40,30 @@ describe('the state of the gate', () => {
         ['b', 6],
       ]),
     });
+  });
+});
+
+describe('weights that rise', () => {
+  it('are read back as they were written, by name; a node that is out has none', () => {
+    const ramp = fc.tuple(fc.nat(), fc.nat()).map(([beganAt, ms]) => ({ beganAt, ms }));
+    const ramps = fc.array(fc.tuple(name, ramp), { minLength: 1 }).map((pairs) => new Map(pairs));
+    fc.assert(
+      fc.property(fc.nat(), ramps, (epoch, rising) => {
+        const state = withRamps({ epoch, out: new Map() }, rising);
+        assert.deepEqual(parseGateState(formatGateState(state)), state);
+        const [gone = ''] = rising.keys();
+        assert.ok(!withOut(state, [gone]).ramps?.has(gone));
+      }),
+    );
+    assert.equal(parseGateState('1 a:5'), undefined);
+  });
+
+  it('are over at their end', () => {
+    const ramps = new Map([
+      ['a', { beganAt: 1000, ms: 500 }],
+      ['b', { beganAt: 1000, ms: 900 }],
+    ]);
+    assert.deepEqual([...risingRamps({ epoch: 1, out: new Map(), ramps }, 1500).keys()], ['b']);
   });
 });
 

@@ -5,6 +5,7 @@ import { createFakeEdge, type FakeEdge } from '../../src/adapters/fake/edge.ts';
 import { createFakeNode, type FakeNode } from '../../src/adapters/fake/node-runner.ts';
 import { openSqliteStore } from '../../src/adapters/sqlite/store.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
+import { createCheckLoop } from '../../src/checks/check-loop.ts';
 import { type Controller, createController } from '../../src/controller.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { HealthChecker } from '../../src/ports/health-checker.ts';
@@ -46,7 +47,7 @@ export function makeRig(options: RigOptions = {}): Rig {
     edges,
     runners: new Map([...nodes].map(([name, node]) => [name, options.found ? node.reopen() : node.runner])),
     store,
-    checker: fakeChecker(config, nodes, sick),
+    checks: createCheckLoop({ checker: fakeChecker(config, nodes, sick), clock: mortal.clock }),
     clock: mortal.clock,
     logger: pino({ level: 'silent' }),
   });

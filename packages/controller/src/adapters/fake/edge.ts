@@ -29,6 +29,8 @@ export interface FakeEdge extends Edge {
   holdNext(call: EdgeCall, until: Promise<unknown>): void;
   /** What `inFlight` gives from now on. */
   setInFlight(node: string, count: number): void;
+  /** The node gave clients this many more errors. */
+  addErrors(node: string, count: number): void;
   /** What the proxy would do with the next request; `undefined` where no node is in rotation or it does not run. */
   pick(): string | undefined;
   /** The proxy dies. `open` starts it again. */
@@ -49,6 +51,7 @@ class MemoryEdge implements FakeEdge {
   readonly #failures = new Map<EdgeCall, LameduckError>();
   readonly #holds = new Map<EdgeCall, Promise<unknown>>();
   readonly #inFlight = new Map<string, number>();
+  readonly #errors = new Map<string, number>();
   readonly #out = new Set<string>();
   #state: EdgeState = 'starting';
   #generation = 0;
@@ -72,6 +75,10 @@ class MemoryEdge implements FakeEdge {
 
   setInFlight(node: string, count: number): void {
     this.#inFlight.set(node, count);
+  }
+
+  addErrors(node: string, count: number): void {
+    this.#errors.set(node, (this.#errors.get(node) ?? 0) + count);
   }
 
   pick(): string | undefined {
@@ -122,6 +129,10 @@ class MemoryEdge implements FakeEdge {
     this.#requireNode(node);
     await this.#enter('inFlight', node, signal);
     return this.#inFlight.get(node) ?? 0;
+  }
+
+  async errors(): Promise<ReadonlyMap<string, number>> {
+    return new Map(this.#nodes.map(({ name }) => [name, this.#errors.get(name) ?? 0]));
   }
 
   async status(signal: AbortSignal): Promise<EdgeStatus> {

@@ -4,12 +4,13 @@ import type { Edge, EdgeMode, EdgeProgress, EdgeStatus, Proof } from '../../port
 import { type Change, type ChangeQueue, createChangeQueue } from './change-queue.ts';
 import { changeGate, ungatedEnded } from './gate-change.ts';
 import { withOut } from './gate-state.ts';
-import { inFlight } from './in-flight.ts';
+import { inFlight, readErrors } from './in-flight.ts';
 import { stopManaged } from './managed.ts';
 import { defaultApplyTimeoutMs, openEdge } from './open-edge.ts';
 import { lookAtMaster, type Opened, requireMaster } from './opened.ts';
 import type { NginxEdgeOptions } from './options.ts';
 import { lingeringWorkers, quiesced, type Reload, refuseUpgrade, reload } from './reload-change.ts';
+import { afterRamps, beginRamps } from './slow-start.ts';
 import { placeSocket, type SocketPlace } from './socket-path.ts';
 import { watchStaleSocket } from './stale-socket.ts';
 
@@ -24,6 +25,7 @@ class NginxEdge implements Edge {
   #opened: Opened | undefined;
   #socket: SocketPlace | undefined;
   #stopWatching: () => void = () => undefined;
+  #forgetRamps: () => void = () => undefined;
   #isChanging = false;
 
   constructor(options: NginxEdgeOptions) {
@@ -53,6 +55,8 @@ class NginxEdge implements Edge {
       this.#opened = await openEdge(this.#options, out, this.#socket.path, signal);
       this.#stopWatching();
       this.#stopWatching = watchStaleSocket(this.#socket.path, this.#opened.pidFile);
+      this.#warnOfNoRamps(this.#opened);
+      this.#awaitRamps(this.#opened);
     });
   }
 
@@ -79,6 +83,14 @@ class NginxEdge implements Edge {
     return await inFlight(this.#requireOpened(), node, signal);
   }
 
+  async errors(signal: AbortSignal): Promise<ReadonlyMap<string, number> | undefined> {
+    const opened = this.#requireOpened();
+    const isCounting = this.#options.isCountingErrors === true && opened.plan.isCounting;
+    if (!isCounting) return undefined;
+    const counted = readErrors((await opened.client.readGate(signal)).counters);
+    return new Map(this.#options.nodes.map(({ name }) => [name, counted.get(name) ?? 0]));
+  }
+
   async status(signal: AbortSignal): Promise<EdgeStatus> {
     const listen = this.#options.kind === 'managed' ? { listen: formatAddress(this.#options.listen) } : {};
     const base = { name: this.name, mode: this.mode, ...listen };
@@ -100,6 +112,7 @@ class NginxEdge implements Edge {
   async close(signal: AbortSignal): Promise<void> {
     await this.#queue.exclusive(async () => {
       this.#stopWatching();
+      this.#forgetRamps();
       const opened = this.#opened;
       this.#opened = undefined;
       if (this.#options.kind === 'attached' || opened === undefined) return;
@@ -127,7 +140,10 @@ class NginxEdge implements Edge {
 
   async #applyGate(opened: Opened, batch: readonly Change[]): Promise<void> {
     const former = [...opened.spec.state.out.keys()];
-    const generation = await changeGate(opened, outAfter(former, batch), AbortSignal.timeout(10_000));
+    const ramps = beginRamps(this.#options.nodes, former, batch);
+    const after = outAfter(former, batch);
+    const generation = await changeGate(opened, after, AbortSignal.timeout(10_000), ramps);
+    this.#awaitRamps(opened);
     reportTo(batch)({ state: 'applied' });
     const { removals, signal } = this.#settleRestores(batch, generation);
     if (removals.length === 0) return;
@@ -140,6 +156,27 @@ class NginxEdge implements Edge {
     }
     reportTo(removals)({ state: 'quiesced' });
     for (const change of removals) change.resolve(this.#proof(change, generation));
+  }
+
+  /** Workers end a ramp by themselves; the state only has to be told of it to be tidy. */
+  #awaitRamps(opened: Opened): void {
+    this.#forgetRamps();
+    this.#forgetRamps = afterRamps(opened.spec.state, () => {
+      const tidy = async (): Promise<void> => {
+        if (this.#opened !== opened) return;
+        await changeGate(opened, opened.spec.state.out.keys(), AbortSignal.timeout(10_000));
+      };
+      this.#queue.exclusive(tidy).catch(() => undefined);
+    });
+  }
+
+  #warnOfNoRamps(opened: Opened): void {
+    if (opened.plan.mode === 'gate' || !this.#options.nodes.some(({ slowStartMs = 0 }) => slowStartMs > 0))
+      return;
+    this.#options.logger.warn(
+      { edge: this.name },
+      'health.slowStart has no effect at this edge: it needs the gate, and nodes come back with their full weight',
+    );
   }
 
   async #applyReload(opened: Opened, batch: readonly Change[]): Promise<void> {

@@ -3,24 +3,28 @@ import { LameduckError } from '@lameduck/core';
 import type { EdgeProgress } from '../../ports/edge.ts';
 import type { ProcessIdentity } from '../../ports/node-runner.ts';
 import { findLiving } from '../../processes/identity.ts';
-import { formatGateState, type GateState, withOut } from './gate-state.ts';
+import { formatGateState, type GateState, type Ramp, risingRamps, withOut, withRamps } from './gate-state.ts';
 import { lookAtMaster, type Opened, unproven, writeSpec } from './opened.ts';
 
 const lookMs = 25;
 
 /**
  * Makes exactly these nodes out: the include first (the durable truth; its seed is read at the next start), then
- * the shared dict, then read back. Resolves with the epoch that answered. On failure both are as before.
+ * the shared dict, then read back. Resolves with the epoch that answered. On failure both are as before. Weights that
+ * rise go on to do so; those of `ramps` begin.
  */
 export async function changeGate(
   opened: Opened,
   out: Iterable<string>,
   signal: AbortSignal,
+  ramps: ReadonlyMap<string, Ramp> = new Map(),
 ): Promise<number> {
   const live = (await opened.client.readGate(signal)).state;
   const disk = opened.spec.state;
-  const wanted = withOut(live, out);
-  if (wanted === live && formatGateState(live) === formatGateState(disk)) return live.epoch;
+  const rising = new Map([...risingRamps(live, Date.now()), ...ramps]);
+  const wanted = withRamps(withOut(live, out), rising);
+  if (formatGateState(wanted) === formatGateState(live) && formatGateState(live) === formatGateState(disk))
+    return live.epoch;
   const epoch = Math.max(live.epoch, disk.epoch);
   const next = withEpoch(wanted, live, epoch + 1);
   const installed = await writeSpec(opened, { ...opened.spec, state: next });
@@ -29,7 +33,7 @@ export async function changeGate(
   } catch (thrown) {
     await installed.undo();
     // Whether the dict took it is not known: put it back as it was, if it answers at all.
-    const former = { epoch: next.epoch + 1, out: live.out };
+    const former = { ...live, epoch: next.epoch + 1 };
     await opened.client.setGate(former, AbortSignal.timeout(1_000)).catch(() => undefined);
     throw thrown;
   }
@@ -37,7 +41,8 @@ export async function changeGate(
 }
 
 function withEpoch(wanted: GateState, live: GateState, epoch: number): GateState {
-  return { epoch, out: new Map([...wanted.out.keys()].map((node) => [node, live.out.get(node) ?? epoch])) };
+  const out = new Map([...wanted.out.keys()].map((node) => [node, live.out.get(node) ?? epoch]));
+  return withRamps({ epoch, out }, wanted.ramps ?? new Map());
 }
 
 async function setAndReadBack(opened: Opened, next: GateState, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
-import { controlLua, pickLua } from './gate-lua.ts';
+import { controlLua } from './gate-control-lua.ts';
+import { pickLua } from './gate-lua.ts';
 import { formatGateState } from './gate-state.ts';
 import type { IncludeSpec } from './render-include.ts';
 import type { ResolvedNode } from './resolve-nodes.ts';
@@ -68,6 +69,7 @@ function renderConfig(spec: IncludeSpec): string {
     // On a line of its own: the one line of the file that differs between two states of the gate.
     `seed = ${luaString(formatGateState(spec.state))},`,
     `balance = ${luaString(balanceInLua(spec))}, native = ${isNative}, hold_seconds = ${Math.max(0, spec.holdMs) / 1000},`,
+    `counts_errors = ${spec.isCountingErrors === true && spec.isCounting},`,
     `key = { ${key.map((part) => ('text' in part ? `{ text = ${luaString(part.text)} }` : `{ variable = ${luaString(part.variable)} }`)).join(', ')} },`,
     `peers = {\n${spec.nodes.map(renderPeer).join(',\n')} } }`,
   ].join('\n');

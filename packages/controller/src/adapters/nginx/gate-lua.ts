@@ -7,8 +7,8 @@
  * Picks peers. Body of `balancer_by_lua_block`, run once for each worker; gives the module with `balance` (balancer
  * phase), `attribute` (header filter), `finish` (log phase) and `hold` (access phase).
  *
- * The shared dict holds `state` = `EPOCH NODE@EPOCH …` (the nodes that are out, each with the epoch that took it
- * out) and counters: `k:PID:NODE` requests known to be under way to a node, `u:PID:EPOCH` requests that nginx's own
+ * The shared dict holds `state` = `EPOCH NODE@EPOCH … NODE:BEGAN:MS …` (the nodes that are out, each with the epoch
+ * that took it out; the nodes whose weight rises, since when and for how long) and counters: `e:NODE` errors, `k:PID:NODE` requests known to be under way to a node, `u:PID:EPOCH` requests that nginx's own
  * balancing placed, whose node this phase cannot see. A count is raised first and the state compared after: whoever
  * writes the state and then reads the counters sees every request that may have missed the write.
  * `requests` is keyed by the request's address, not by ngx.ctx, which an internal redirect (error_page) empties.
@@ -21,9 +21,11 @@ local dict = ngx.shared[config.dict]
 local pid = ngx.worker.pid()
 local BUSY = -3
 local FAIL_SECONDS = 1
+local LEAST_SHARE = 0.05
 local requests, tried, held = {}, {}, {}
 local known_keys, nodes_by_key, nodes_by_address = {}, {}, {}
 local state, epoch, out, rest, unknown_key, is_native
+local ramps, rising_until = {}, 0
 local load_by_name, failed_until, current_weight = {}, {}, {}
 
 local function prepare(key)
@@ -34,6 +36,25 @@ end
 local request_id = get_request
 if type(get_request()) ~= "userdata" then
   request_id = function() return tonumber(ffi_cast("uintptr_t", get_request())) end
+end
+
+-- Ramps that are over are none: no write has to come for their end.
+local function read_ramps(list)
+  ramps, rising_until = {}, 0
+  for name, began, ms in list:gmatch(" ([a-z0-9-]+):(%d+):(%d+)") do
+    local ramp = { began = began / 1000, seconds = ms / 1000 }
+    if ngx.now() < ramp.began + ramp.seconds then
+      ramps[name] = ramp
+      rising_until = math.max(rising_until, ramp.began + ramp.seconds)
+    end
+  end
+end
+
+local function weight_of(peer)
+  local ramp = ramps[peer.name]
+  if not ramp then return peer.weight end
+  local share = (ngx.now() - ramp.began) / ramp.seconds
+  return peer.weight * math.max(LEAST_SHARE, math.min(1, share))
 end
 
 local function refresh(text)
@@ -48,7 +69,8 @@ local function refresh(text)
   for _, peer in ipairs(config.peers) do
     if out[peer.name] then is_gated = true else rest[#rest + 1] = peer end
   end
-  is_native = config.native and not is_gated
+  read_ramps(list)
+  is_native = config.native and not is_gated and rising_until == 0
   unknown_key = "u:" .. pid .. ":" .. epoch
   if is_native then prepare(unknown_key) end
 end
@@ -65,6 +87,7 @@ local function start()
     known_keys[peer.name], nodes_by_key[key], nodes_by_address[peer.address] = key, peer.name, peer.name
     load_by_name[peer.name], current_weight[peer.name] = 0, 0
     prepare(key)
+    if config.counts_errors then prepare("e:" .. peer.name) end
   end
   refresh(dict:get("state"))
 end
@@ -89,9 +112,10 @@ end
 local function round_robin(peers)
   local total, best = 0, nil
   for _, peer in ipairs(peers) do
-    local weight = current_weight[peer.name] + peer.weight
+    local own = weight_of(peer)
+    local weight = current_weight[peer.name] + own
     current_weight[peer.name] = weight
-    total = total + peer.weight
+    total = total + own
     if not best or weight > current_weight[best.name] then best = peer end
   end
   current_weight[best.name] = current_weight[best.name] - total
@@ -101,7 +125,7 @@ end
 local function least_conn(peers)
   local least, ties = nil, {}
   for _, peer in ipairs(peers) do
-    local load = load_by_name[peer.name] / peer.weight
+    local load = load_by_name[peer.name] / weight_of(peer)
     if not least or load < least then least, ties = load, {} end
     if load == least then ties[#ties + 1] = peer end
   end
@@ -120,12 +144,18 @@ local function hash_key()
   return table.concat(parts)
 end
 
+-- From 0 to 1, as good as chance: sums such as crc32 of two names differ by the same bits for every key, and weights
+-- would not hold.
+local function point_of(text)
+  local a, b, c, d = ngx.md5_bin(text):byte(1, 4)
+  return (((a * 256 + b) * 256 + c) * 256 + d + 0.5) / 4294967296
+end
+
 -- Weighted rendezvous hashing: a node that leaves moves its own keys and no others.
 local function hash(peers)
   local key, best, best_score = hash_key(), nil, nil
   for _, peer in ipairs(peers) do
-    local point = (ngx.crc32_long(key .. "|" .. peer.name) + 0.5) / 4294967296
-    local score = -peer.weight / math.log(point)
+    local score = -weight_of(peer) / math.log(point_of(key .. "|" .. peer.name))
     if not best or score > best_score then best, best_score = peer, score end
   end
   return best
@@ -204,7 +234,7 @@ function gate.balance()
   if key then note_retry(id, key) end
   if not is_native then
     local now = dict:get("state")
-    if now ~= state then refresh(now) end
+    if now ~= state or (rising_until > 0 and ngx.now() >= rising_until) then refresh(now) end
   end
   repeat
     local is_done
@@ -231,8 +261,28 @@ function gate.attribute()
   release(key)
 end
 
+-- One status for each try, in the order of upstream_addr. nginx notes 502 where it could not connect and 504 where no
+-- answer came; of a client that went away it notes none. What the application says with 4xx is no error of the node.
+local function count_errors()
+  local statuses, addresses = ngx.var.upstream_status, ngx.var.upstream_addr
+  if not statuses or not addresses or not statuses:find("5%d%d") then return end
+  local tries = {}
+  for address in addresses:gmatch("[^, ]+") do
+    if address ~= ":" then tries[#tries + 1] = address end
+  end
+  local try = 0
+  for status in statuses:gmatch("[^, ]+") do
+    if status ~= ":" then
+      try = try + 1
+      local node = nodes_by_address[tries[try]]
+      if node and status:match("^5%d%d$") then dict:incr("e:" .. node, 1) end
+    end
+  end
+end
+
 function gate.finish()
   local id = request_id()
+  if config.counts_errors and not ngx.is_subrequest then count_errors() end
   local key = requests[id]
   held[id] = nil
   if not key then return end
@@ -255,41 +305,4 @@ function gate.hold()
 end
 
 return gate
-`;
-
-/**
- * The control location (unix socket only): GET gives `state …` and one line for each counter, POST sets the state
- * if its epoch is newer (409 otherwise), DELETE drops the counters of the worker pids in the body.
- */
-export const controlLua = `
-local dict = ngx.shared[config.dict]
-if ngx.var.http_x_lameduck_token ~= config.token then return ngx.exit(403) end
-dict:safe_add("state", config.seed)
-local method = ngx.req.get_method()
-if method == "POST" or method == "DELETE" then
-  ngx.req.read_body()
-  local body = ngx.req.get_body_data() or ""
-  if method == "DELETE" then
-    local dead = {}
-    for pid in body:gmatch("%d+") do dead[pid] = true end
-    for _, key in ipairs(dict:get_keys(0)) do
-      if dead[key:match("^[kuw]:(%d+)") or ""] then dict:delete(key) end
-    end
-  else
-    if not body:match("^%d+[ a-z0-9@-]*$") then return ngx.exit(400) end
-    local epoch = tonumber(dict:get("state"):match("^%d+"))
-    if tonumber(body:match("^%d+")) <= epoch then return ngx.exit(409) end
-    local is_set, problem = dict:safe_set("state", body)
-    if not is_set then
-      ngx.status = 507
-      ngx.print(problem)
-      return
-    end
-  end
-end
-local lines = { "state " .. dict:get("state") }
-for _, key in ipairs(dict:get_keys(0)) do
-  if key ~= "state" then lines[#lines + 1] = key .. " " .. tostring(dict:get(key) or 0) end
-end
-ngx.print(table.concat(lines, "\\n"), "\\n")
 `;

@@ -1,20 +1,32 @@
+/** A weight that rises: from when (milliseconds since 1970) and for how long. */
+export interface Ramp {
+  readonly beganAt: number;
+  readonly ms: number;
+}
+
 /** What the shared dict of the gate holds: the nodes that are out, each with the epoch that took it out. */
 export interface GateState {
   /** Raised by each change. */
   readonly epoch: number;
   readonly out: ReadonlyMap<string, number>;
+  /** Nodes that came back and whose weight still rises; missing where there is none. */
+  readonly ramps?: ReadonlyMap<string, Ramp>;
 }
 
-/** `7 a@5 b@7`, the form that the Lua code reads. */
+/** `7 a@5 b@7 c:1763834000123:10000`, the form that the Lua code reads. */
 export function formatGateState(state: GateState): string {
-  return [String(state.epoch), ...[...state.out].map(([node, epoch]) => `${node}@${epoch}`)].join(' ');
+  const out = [...state.out].map(([node, epoch]) => `${node}@${epoch}`);
+  const ramps = [...(state.ramps ?? [])].map(([node, { beganAt, ms }]) => `${node}:${beganAt}:${ms}`);
+  return [String(state.epoch), ...out, ...ramps].join(' ');
 }
 
 /** The state behind the text; `undefined` where it is none. */
 export function parseGateState(text: string): GateState | undefined {
-  if (!/^\d{1,15}( [a-z0-9][a-z0-9-]*@\d{1,15})*$/.test(text)) return undefined;
+  if (!/^\d{1,15}( [a-z0-9][a-z0-9-]*(@\d{1,15}|:\d{1,15}:\d{1,15}))*$/.test(text)) return undefined;
   const [epoch, ...nodes] = text.split(' ');
-  return { epoch: Number(epoch), out: new Map(nodes.map((node) => splitNode(node))) };
+  const out = nodes.filter((node) => node.includes('@')).map((node) => splitNode(node));
+  const ramps = nodes.filter((node) => node.includes(':')).map((node) => splitRamp(node));
+  return withRamps({ epoch: Number(epoch), out: new Map(out) }, new Map(ramps));
 }
 
 function splitNode(text: string): [string, number] {
@@ -22,10 +34,28 @@ function splitNode(text: string): [string, number] {
   return [text.slice(0, at), Number(text.slice(at + 1))];
 }
 
+function splitRamp(text: string): [string, Ramp] {
+  const [node = '', beganAt, ms] = text.split(':');
+  return [node, { beganAt: Number(beganAt), ms: Number(ms) }];
+}
+
 /** The state with exactly these nodes out; the same object where that is so already. */
 export function withOut(state: GateState, out: Iterable<string>): GateState {
   const wanted = [...new Set(out)].sort();
   if (wanted.length === state.out.size && wanted.every((node) => state.out.has(node))) return state;
   const epoch = state.epoch + 1;
-  return { epoch, out: new Map(wanted.map((node) => [node, state.out.get(node) ?? epoch])) };
+  const next = { epoch, out: new Map(wanted.map((node) => [node, state.out.get(node) ?? epoch])) };
+  return withRamps(next, state.ramps ?? new Map());
+}
+
+/** The state with these ramps only; a node that is out has none. */
+export function withRamps(state: GateState, ramps: ReadonlyMap<string, Ramp>): GateState {
+  const { epoch, out } = state;
+  const kept = [...ramps].filter(([node]) => !out.has(node)).sort(([one], [other]) => (one < other ? -1 : 1));
+  return kept.length === 0 ? { epoch, out } : { epoch, out, ramps: new Map(kept) };
+}
+
+/** The ramps that have not come to their end. */
+export function risingRamps(state: GateState, now: number): ReadonlyMap<string, Ramp> {
+  return new Map([...(state.ramps ?? [])].filter(([, { beganAt, ms }]) => now < beganAt + ms));
 }

@@ -35,6 +35,12 @@ export function countByGate(
   return { count: isLossy ? Number.POSITIVE_INFINITY : count, gone: [...gone] };
 }
 
+/** The errors of each node among the counters. */
+export function readErrors(counters: GateReading['counters']): ReadonlyMap<string, number> {
+  const found = [...counters].filter(([key]) => key.startsWith('e:'));
+  return new Map(found.map(([key, count]) => [key.slice(2), count]));
+}
+
 /** The smaller of two upper bounds: what the gate counted, and the connections that nginx has to the node. */
 export async function inFlight(opened: Opened, name: string, signal: AbortSignal): Promise<number> {
   const node = opened.spec.nodes.find((one) => one.name === name);

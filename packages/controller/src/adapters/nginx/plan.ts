@@ -72,6 +72,7 @@ export function planInclude(
     service: options.service,
     mode: plan.mode,
     isCounting: plan.isCounting,
+    isCountingErrors: options.isCountingErrors === true,
     nodes,
     balance: options.balance,
     holdMs: options.kind === 'managed' ? (options.holdMs ?? defaultHoldMs) : 0,

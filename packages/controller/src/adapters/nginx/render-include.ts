@@ -11,6 +11,8 @@ export interface IncludeSpec {
   readonly mode: EdgeMode;
   /** Whether the http-level hooks may stand there; without them only sockets tell what is in flight. */
   readonly isCounting: boolean;
+  /** Whether errors are counted for each node, where the hooks are. */
+  readonly isCountingErrors?: boolean;
   readonly nodes: readonly ResolvedNode[];
   readonly balance: NginxBalance;
   readonly holdMs: number;
@@ -37,7 +39,8 @@ const keepAliveConnections = 128;
 
 /** The include file: upstream, marker, gate. In gate mode it never says `down`: the seed of the gate does. */
 export function renderInclude(spec: IncludeSpec): string {
-  for (const name of [...spec.state.out.keys(), ...spec.nodes.map((node) => node.name)]) safeName(name);
+  const { out, ramps = new Map() } = spec.state;
+  for (const name of [...out.keys(), ...ramps.keys(), ...spec.nodes.map((node) => node.name)]) safeName(name);
   const lines = [
     `# Written by lameduck for service "${safeName(spec.service)}". Do not edit: each change replaces the whole file.`,
     `# lameduck generation=${Number(spec.generation)} fingerprint=${safeHex(spec.fingerprint)} mode=${spec.mode} token=${safeHex(spec.token)}`,
