@@ -71,6 +71,7 @@ export function edgeOptions(
           kind: 'attached',
           conf: resolve(paths.folder, edge.conf),
           include: resolve(paths.folder, edge.include),
+          prefix: edge.prefix === undefined ? undefined : resolve(paths.folder, edge.prefix),
         }),
   };
 }

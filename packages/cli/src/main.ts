@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   ...operations('drain', 'ready', 'stop', 'start', 'restart'),
   rollout: async () => (await import('./commands/rollout.ts')).addRollout,
   check: async () => (await import('./commands/check.ts')).addCheck,
+  init: async () => (await import('./commands/init.ts')).addInit,
   history: async () => (await import('./commands/history.ts')).addHistory,
   run: async () => (await import('./commands/run.ts')).addRun,
   ctl: async () => (await import('./commands/ctl.ts')).addCtl,

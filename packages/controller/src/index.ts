@@ -1,6 +1,12 @@
 export { createAppRunner } from './adapters/app/app-runner.ts';
 export { createGunicornRunner } from './adapters/gunicorn/gunicorn-runner.ts';
-export { checkNginxEdge, type EdgeCheck } from './adapters/nginx/check-edge.ts';
+export type { EdgeFinding } from './adapters/nginx/audit/finding.ts';
+export {
+  type AttachedNginx,
+  checkNginxEdge,
+  type EdgeCheck,
+  type EdgeExpectations,
+} from './adapters/nginx/check-edge.ts';
 export { createNginxEdge } from './adapters/nginx/edge.ts';
 export type { NginxEdgeOptions } from './adapters/nginx/options.ts';
 export { createServerRunner } from './adapters/process/server-runner.ts';

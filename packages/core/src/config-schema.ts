@@ -33,7 +33,7 @@ const address = z
 const edge = z.strictObject({
   name,
   listen: address.optional(),
-  attach: z.strictObject({ conf: path, include: path }).optional(),
+  attach: z.strictObject({ conf: path, include: path, prefix: path.optional() }).optional(),
   mode: z.enum(['auto', 'gate', 'reload']).default('auto'),
   nginx: path.optional(),
   quiesceTimeout: duration.default(defaults.quiesceTimeoutMs),

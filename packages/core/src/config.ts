@@ -47,7 +47,13 @@ interface EdgeBase {
 
 export type EdgeConfig =
   | (EdgeBase & { readonly kind: 'managed'; readonly listen: Address })
-  | (EdgeBase & { readonly kind: 'attached'; readonly conf: string; readonly include: string });
+  | (EdgeBase & {
+      readonly kind: 'attached';
+      readonly conf: string;
+      readonly include: string;
+      /** `-p` of the user's nginx, where the one that runs does not tell. */
+      readonly prefix: string | undefined;
+    });
 
 interface NodeBase {
   readonly name: string;

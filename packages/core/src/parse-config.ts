@@ -47,7 +47,10 @@ function toConfig(document: ConfigDocument): Config {
 
 function toEdge(edge: EdgeDocument): EdgeConfig {
   const base = { name: edge.name, mode: edge.mode, nginx: edge.nginx, quiesceTimeoutMs: edge.quiesceTimeout };
-  if (edge.attach !== undefined) return { ...base, kind: 'attached', ...edge.attach };
+  if (edge.attach !== undefined) {
+    const { conf, include, prefix } = edge.attach;
+    return { ...base, kind: 'attached', conf, include, prefix };
+  }
   return { ...base, kind: 'managed', listen: edge.listen as Address };
 }
 

@@ -60,6 +60,16 @@ describe('parseConfig', () => {
     assert.equal(parsed.config.availability.minAvailable, 2);
   });
 
+  it('takes the prefix of an attached nginx, which may be left out', () => {
+    const prefixes = [{}, { prefix: '/srv/nginx' }].map((more) => {
+      const edges = [{ name: 'e', attach: { conf: 'nginx.conf', include: 'shop.conf', ...more } }];
+      const parsed = parseConfig({ ...validDocument(), edges });
+      const [edge] = parsed.ok ? parsed.config.edges : [];
+      return edge?.kind === 'attached' ? edge.prefix : 'none';
+    });
+    assert.deepEqual(prefixes, [undefined, '/srv/nginx']);
+  });
+
   it('names an unknown key by its path', () => {
     const problems = problemsOf({ ...validDocument(), helth: {} });
     assert.deepEqual(problems, ['helth: is not a known key']);

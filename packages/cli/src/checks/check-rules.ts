@@ -1,4 +1,4 @@
-import { type Config, formatMs, type GunicornNodeConfig } from '@lameduck/core';
+import { type Config, defaults, formatMs, type GunicornNodeConfig } from '@lameduck/core';
 import { type Finding, warning } from './finding.ts';
 
 /** Idle time of nginx's connections to the nodes: a server that closes sooner races with nginx for each POST. */
@@ -48,6 +48,18 @@ function checkGunicorn(node: GunicornNodeConfig, config: Config): readonly Findi
           ),
         ]),
   ];
+}
+
+/** How long each node keeps an idle connection, where it is one that we start with such a time. */
+export function keepAliveTimes({ nodes }: Config): ReadonlyMap<string, number> {
+  const times = new Map<string, number>();
+  for (const node of nodes) {
+    if (node.kind === 'app') times.set(node.name, defaults.keepAliveMs);
+    if (node.kind !== 'gunicorn') continue;
+    const seconds = secondsOf(node, '--keep-alive');
+    times.set(node.name, seconds === undefined ? defaults.keepAliveMs : seconds * 1000);
+  }
+  return times;
 }
 
 function secondsOf(node: GunicornNodeConfig, flag: string): number | undefined {

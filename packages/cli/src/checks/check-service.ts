@@ -1,10 +1,11 @@
-import { checkNginxEdge } from '@lameduck/controller';
+import { checkNginxEdge, type EdgeCheck } from '@lameduck/controller';
 import { type EdgeConfig, formatAddress, formatMs, type NodeConfig } from '@lameduck/core';
 import { type Logger, pino } from 'pino';
 import { composeRunner, edgeOptions, prepareStateFolder } from '../compose.ts';
 import { counted } from '../output/counted.ts';
 import type { Service } from '../service.ts';
-import { checkRules } from './check-rules.ts';
+import { attachedFindings } from './check-attached.ts';
+import { checkRules, keepAliveTimes } from './check-rules.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
 
 /** Longest time that one trial may take: `gunicorn --version` on a loaded machine is the slowest. */
@@ -24,19 +25,28 @@ export async function checkService(service: Service, isUp: boolean): Promise<rea
 async function checkEdge(edge: EdgeConfig, service: Service, logger: Logger): Promise<readonly Finding[]> {
   const subject = `edge ${edge.name}`;
   try {
-    const found = await checkNginxEdge(edgeOptions(edge, service.config, service.paths, logger));
+    const found = await checkNginxEdge(edgeOptions(edge, service.config, service.paths, logger), {
+      timeoutGracefulShutdownMs: service.config.shutdown.timeoutGracefulShutdownMs,
+      keepAliveMs: keepAliveTimes(service.config),
+    });
     const where = edge.kind === 'managed' ? `on ${formatAddress(edge.listen)}` : `attached to ${edge.conf}`;
-    const result = ok(
-      subject,
-      `${found.server} ${where}, ${found.mode} mode; nginx -t takes its configuration`,
-    );
-    if (found.mode === 'gate' || !found.resetsIdleClients) return [result];
-    const text =
-      'each change reloads nginx, which resets idle keep-alive connections of clients; install the Lua module for the gate (Debian: libnginx-mod-http-lua) or nginx 1.27.4';
-    return [result, warning(subject, text)];
+    const text = `${found.server} ${where}, ${found.mode} mode; nginx -t takes its configuration`;
+    const facts = found.attached === undefined ? {} : { facts: found.attached };
+    return [
+      { ...ok(subject, text), ...facts },
+      ...resetWarning(subject, found),
+      ...attachedFindings(subject, found),
+    ];
   } catch (error) {
     return [failed(subject, error)];
   }
+}
+
+function resetWarning(subject: string, { mode, resetsIdleClients }: EdgeCheck): readonly Finding[] {
+  if (mode === 'gate' || !resetsIdleClients) return [];
+  const text =
+    'each change reloads nginx, which resets idle keep-alive connections of clients; install the Lua module for the gate (Debian: libnginx-mod-http-lua) or nginx 1.27.4';
+  return [warning(subject, text)];
 }
 
 async function checkNode(node: NodeConfig, service: Service, logger: Logger): Promise<readonly Finding[]> {

@@ -1,12 +1,23 @@
+import type { AttachedNginx } from '@lameduck/controller';
 import { type ErrorCode, LameduckError } from '@lameduck/core';
 
-/** One line of `lameduck check`. A warning is what would lose or refuse something; an error keeps `up` from starting. */
+/**
+ * One line of `lameduck check`. A warning is what would lose or refuse something, a note is good to know, an error
+ * keeps `up` from starting.
+ */
 export interface Finding {
-  readonly level: 'ok' | 'warning' | 'error';
+  readonly level: 'ok' | 'note' | 'warning' | 'error';
   /** `config`, `edge NAME` or `node NAME`. */
   readonly subject: string;
   readonly text: string;
   readonly code?: ErrorCode;
+  /** Stable name of the rule behind a finding in a file, the place, and what to write instead. */
+  readonly rule?: string;
+  readonly file?: string;
+  readonly line?: number;
+  readonly fix?: string;
+  /** Of an attached nginx: what was found out about it. */
+  readonly facts?: AttachedNginx;
 }
 
 export function ok(subject: string, text: string): Finding {

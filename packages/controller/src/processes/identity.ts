@@ -84,6 +84,19 @@ export function readArguments(pid: number): readonly string[] {
   }
 }
 
+/**
+ * The user who started a process; `undefined` where it is gone. Not the owner of /proc/PID, which is root for a process
+ * that made itself undumpable, nor the effective user, which a setuid program chooses.
+ */
+export function ownerOf(pid: number): number | undefined {
+  try {
+    const [, owner] = /^Uid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+    return owner === undefined ? undefined : Number(owner);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The short name of a process (at most 15 characters). */
 export function readName(pid: number): string {
   try {

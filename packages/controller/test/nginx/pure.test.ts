@@ -183,7 +183,7 @@ describe('the build of nginx', () => {
       [build?.server, build?.version, build?.hasLuaBuiltIn],
       ['openresty/1.25.3.1', [1, 25, 3], true],
     );
-    assert.equal(build?.pidPath, '/usr/local/nginx/logs/nginx.pid');
+    assert.equal(build?.pidPath, 'logs/nginx.pid');
     assert.equal(parseBuild('bash: -V: no'), undefined);
     assert.ok(
       build !== undefined &&

@@ -1,7 +1,9 @@
-import { realpathSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { LameduckError } from '@lameduck/core';
+import type { StartedMaster } from './attached-master.ts';
 import type { NginxBuild } from './build.ts';
+import { type LoadedConfig, loadDump, realPath } from './config/load.ts';
+import { named, readTree } from './config/tree.ts';
 
 /** What `nginx -T` tells of the user's configuration. */
 export interface AttachedFacts {
@@ -10,6 +12,9 @@ export interface AttachedFacts {
   readonly errorLog: string | undefined;
 }
 
+/** How the user's nginx was started, as far as it changes what its configuration means. */
+export type StartOptions = Partial<Pick<StartedMaster, 'prefix' | 'errorLog' | 'globals'>>;
+
 /** Reads the dump of `nginx -T`. Throws `config` where the configuration does not include our file. */
 export function inspectDump(
   edge: string,
@@ -17,50 +22,29 @@ export function inspectDump(
   build: NginxBuild,
   conf: string,
   include: string,
+  started: StartOptions = {},
 ): AttachedFacts {
-  const files = [...dump.matchAll(/^# configuration file (.+):$/gm)].map(([, file = '']) => real(file));
-  if (!files.includes(real(include))) {
-    const message = `Cannot attach edge "${edge}": ${conf} must say "include ${include};" in its http block: current value is not included`;
-    throw new LameduckError('config', message, { edge, conf, include });
+  const config = loadDump(dump);
+  if (!config.files.some((file) => realPath(file) === realPath(include))) {
+    throw notIncluded(edge, config, conf, include);
   }
-  const directives = mainDirectives(dump);
-  const absolute = (path: string): string => (isAbsolute(path) ? path : join(build.prefix, path));
-  const log = directives.get('error_log') ?? build.errorLogPath;
+  const globals = readTree({ path: '-g', text: started.globals ?? '' }, () => []);
+  const main = [...globals, ...config.tree];
+  const firstOf = (name: string): string | undefined => named(main, name)[0]?.words[0];
+  const prefix = started.prefix ?? build.prefix;
+  const absolute = (path: string): string => (isAbsolute(path) ? path : join(prefix, path));
+  const log = firstOf('error_log') ?? started.errorLog ?? build.errorLogPath;
   const isFile = log !== 'stderr' && !/^(syslog|memory):/.test(log) && log !== '/dev/stderr';
   return {
-    pidFile: absolute(directives.get('pid') ?? build.pidPath),
+    pidFile: absolute(firstOf('pid') ?? build.pidPath),
     errorLog: isFile ? absolute(log) : undefined,
   };
 }
 
-// Comments, quoted words, plain words and the signs `;{}`, as nginx's own reader tells them apart.
-const tokens = /#[^\n]*|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|[;{}]|[^\s;{}]+/g;
-
-/** The first word after each directive that stands outside of all blocks; the first such directive counts. */
-function mainDirectives(dump: string): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
-  let words: string[] = [];
-  let depth = 0;
-  for (const [token, double, single] of dump.matchAll(tokens)) {
-    if (token.startsWith('#')) continue;
-    if (token !== ';' && token !== '{' && token !== '}') {
-      words.push(double ?? single ?? token);
-      continue;
-    }
-    const [name, value] = words;
-    if (token === ';' && depth === 0 && name !== undefined && value !== undefined && !found.has(name)) {
-      found.set(name, value);
-    }
-    depth += token === '{' ? 1 : token === '}' ? -1 : 0;
-    words = [];
-  }
-  return found;
-}
-
-function real(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
+function notIncluded(edge: string, { tree }: LoadedConfig, conf: string, include: string): LameduckError {
+  const [http] = named(tree, 'http');
+  const place = http === undefined ? '' : `, below ${http.file}:${http.line}`;
+  const message = `Cannot attach edge "${edge}": ${conf} must say "include ${include};" in its http block${place}: current value is not included`;
+  const where = http === undefined ? {} : { file: http.file, line: http.line };
+  return new LameduckError('config', message, { edge, conf, include, ...where });
 }

@@ -10,6 +10,8 @@ export interface NginxBuild {
   readonly version: readonly [major: number, minor: number, patch: number];
   readonly hasLuaBuiltIn: boolean;
   readonly prefix: string;
+  /** The main file without `-c`; relative to the prefix of the start, as the two below. */
+  readonly confPath: string;
   readonly pidPath: string;
   readonly errorLogPath: string;
   readonly modulesPath: string;
@@ -27,8 +29,9 @@ export function parseBuild(text: string): NginxBuild | undefined {
     version: [Number(major), Number(minor), Number(patch)],
     hasLuaBuiltIn: /--add-module=\S*(ngx_lua|lua-nginx-module)/.test(text),
     prefix,
-    pidPath: option('pid-path') ?? join(prefix, 'logs/nginx.pid'),
-    errorLogPath: option('error-log-path') ?? join(prefix, 'logs/error.log'),
+    confPath: option('conf-path') ?? 'conf/nginx.conf',
+    pidPath: option('pid-path') ?? 'logs/nginx.pid',
+    errorLogPath: option('error-log-path') ?? 'logs/error.log',
     modulesPath: option('modules-path') ?? join(prefix, 'modules'),
   };
 }

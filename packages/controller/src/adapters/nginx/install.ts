@@ -1,5 +1,6 @@
 import { LameduckError } from '@lameduck/core';
 import { readIfThere, replaceFile, restoreFile } from './atomic-file.ts';
+import { describeRefusal } from './permissions.ts';
 import { type NginxRun, refusalLine } from './run-nginx.ts';
 
 /** A tested configuration on disk, and the way back to the one before. */
@@ -27,7 +28,12 @@ export async function install(
       const bytes = await readIfThere(path);
       if (bytes?.toString('utf8') === text) continue;
       former.set(path, bytes);
-      await replaceFile(path, text);
+      await replaceFile(path, text).catch((thrown: unknown) => {
+        const refusal = describeRefusal(thrown, 'write', path);
+        // what could not be written needs no way back, which would be refused too
+        if (refusal !== thrown) former.delete(path);
+        throw refusal;
+      });
     }
     const run = await test();
     if (run.isOk) return { run, undo };

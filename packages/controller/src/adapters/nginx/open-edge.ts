@@ -1,20 +1,23 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { LameduckError } from '@lameduck/core';
+import type { ProcessIdentity } from '../../ports/node-runner.ts';
 import { signalProcess } from '../../processes/kill.ts';
 import { poll } from '../../processes/wait.ts';
 import { readIfThere } from './atomic-file.ts';
-import { inspectDump } from './attached.ts';
-import { type NginxBuild, readBuild } from './build.ts';
+import { inspectDump, type StartOptions } from './attached.ts';
+import { readOtherBuild } from './attached-master.ts';
+import type { NginxBuild } from './build.ts';
 import { createControlClient } from './control-client.ts';
 import { changeGate } from './gate-change.ts';
 import { withOut } from './gate-state.ts';
 import { type Installed, install, rejected } from './install.ts';
+import { attachedNginx, managedNginx } from './locate.ts';
 import { prepareFolder, startManaged, stopManaged } from './managed.ts';
 import { isShuttingDown, listWorkers } from './master.ts';
 import { lookAtMaster, notRunning, type Opened } from './opened.ts';
 import type { NginxEdgeOptions } from './options.ts';
+import { describeRefusal } from './permissions.ts';
 import { fileTexts, listPlans, type Plan, planFiles, planInclude } from './plan.ts';
 import { loadWritten, refuseUpgrade } from './reload-change.ts';
 import { type IncludeHeader, type IncludeSpec, parseIncludeHeader } from './render-include.ts';
@@ -29,6 +32,8 @@ export interface Ground {
   readonly options: NginxEdgeOptions;
   readonly build: NginxBuild;
   readonly command: NginxCommand;
+  /** Attached: how the nginx that runs was started. */
+  readonly started: StartOptions;
   readonly nodes: readonly ResolvedNode[];
   readonly previous: IncludeHeader | undefined;
   readonly out: readonly string[];
@@ -55,7 +60,9 @@ export async function openEdge(
 ): Promise<Opened> {
   const ground = await prepare(options, out, socket);
   const { opened, installed, isSame } = await writeFirstPlan(ground);
-  const wasRunning = lookAtMaster(opened) !== undefined;
+  const running = lookAtMaster(opened);
+  const wasRunning = running !== undefined;
+  if (running !== undefined) await warnOfOtherBuild(ground, running);
   try {
     await bringUp(ground, opened, isSame, signal);
     if (opened.plan.mode === 'gate') await changeGate(opened, out, signal);
@@ -72,6 +79,15 @@ export async function openEdge(
   }
 }
 
+async function warnOfOtherBuild({ options, build, command }: Ground, master: ProcessIdentity): Promise<void> {
+  const running = await readOtherBuild(master, build, command.binary, options.environment);
+  if (running === undefined) return;
+  options.logger.warn(
+    { edge: options.name, running: running.server, onDisk: build.server },
+    'nginx runs another version than the program on disk, which tests its configuration: restart or upgrade nginx',
+  );
+}
+
 /** Asks the program for its build and resolves the nodes; a managed edge has its folder afterwards. */
 export async function prepare(
   options: NginxEdgeOptions,
@@ -80,34 +96,19 @@ export async function prepare(
 ): Promise<Ground> {
   // an attached edge has its control socket there
   prepareFolder(options.directory);
-  const binary = options.nginx ?? options.environment.LAMEDUCK_NGINX ?? findBinary(options.environment.PATH);
-  const bare: NginxCommand = { binary, arguments: [], environment: options.environment };
-  const build = await readBuild(bare);
-  const { directory } = options;
-  const own = ['-p', directory, '-c', join(directory, 'nginx.conf'), '-e', join(directory, 'error.log')];
-  const include = options.kind === 'managed' ? join(directory, 'service.conf') : options.include;
-  const former = await readIfThere(include);
+  const found = options.kind === 'managed' ? await managedNginx(options) : await attachedNginx(options);
+  const include = options.kind === 'managed' ? join(options.directory, 'service.conf') : options.include;
+  const former = await readIfThere(include).catch((thrown: unknown) => {
+    throw describeRefusal(thrown, 'read', include);
+  });
   return {
     options,
-    build,
-    command: { ...bare, arguments: options.kind === 'managed' ? own : ['-c', options.conf] },
+    ...found,
     nodes: await resolveNodes(options.nodes),
     previous: parseIncludeHeader(former?.toString('utf8') ?? ''),
     out,
     socket,
   };
-}
-
-// /usr/sbin is where Debian has nginx, and it is not on every user's path.
-function findBinary(path: string | undefined): string {
-  const folders = [
-    ...(path ?? '').split(':'),
-    '/usr/sbin',
-    '/usr/local/sbin',
-    '/usr/local/openresty/nginx/sbin',
-  ];
-  const found = folders.filter((folder) => folder !== '').map((folder) => join(folder, 'nginx'));
-  return found.find((file) => existsSync(file)) ?? 'nginx';
 }
 
 /** Writes the first plan that `nginx -t` takes; throws the first refusal where it takes none. */
@@ -157,9 +158,12 @@ async function writePlan(ground: Ground, plan: Plan): Promise<Attempt> {
   }
 }
 
-function findFacts({ options, build }: Ground, { run }: Installed): Pick<Opened, 'pidFile' | 'errorLog'> {
+function findFacts(
+  { options, build, started }: Ground,
+  { run }: Installed,
+): Pick<Opened, 'pidFile' | 'errorLog'> {
   if (options.kind === 'attached') {
-    return inspectDump(options.name, run.stdout, build, options.conf, options.include);
+    return inspectDump(options.name, run.stdout, build, options.conf, options.include, started);
   }
   return { pidFile: join(options.directory, 'nginx.pid'), errorLog: join(options.directory, 'error.log') };
 }

@@ -11,8 +11,13 @@ export type NginxBalance =
 export type NginxKind =
   /** Ours: the whole configuration is written into `directory` and runs from there. */
   | { readonly kind: 'managed'; readonly listen: Address }
-  /** The user's: we own the one file `include`, which `conf` includes in its http block. Both absolute. */
-  | { readonly kind: 'attached'; readonly conf: string; readonly include: string };
+  /** The user's: we own the one file `include`, which `conf` includes in its http block. All absolute; `prefix` is `-p`. */
+  | {
+      readonly kind: 'attached';
+      readonly conf: string;
+      readonly include: string;
+      readonly prefix?: string | undefined;
+    };
 
 /** What `createNginxEdge` needs. Names are validated by the configuration; the renderer checks them again. */
 export type NginxEdgeOptions = NginxKind & {

@@ -94,6 +94,12 @@ function renderServer({ address, weight }: ResolvedNode, isDown: boolean): strin
   return `server ${safeAddress(address)} weight=${safeWeight(weight)} max_fails=1 fail_timeout=1s${isDown ? ' down' : ''};`;
 }
 
+/** In the gate Lua reads the key, where an unknown variable is empty: all requests would go to one node. So nginx reads it too. */
+function renderKeyTest(balance: NginxBalance): string[] {
+  if (balance.type !== 'hash' || parseHashKey(balance.key).length === 0) return [];
+  return [`location = /key { return 200 "${balance.key}"; }`];
+}
+
 function renderControlServer(spec: IncludeSpec): string[] {
   const gate = [
     'location = /gate {',
@@ -111,7 +117,7 @@ function renderControlServer(spec: IncludeSpec): string[] {
     'allow all;',
     'auth_basic off;',
     `location = /marker { return 200 "${spec.generation}:$pid"; }`,
-    ...(spec.mode === 'gate' ? gate : []),
+    ...(spec.mode === 'gate' ? [...renderKeyTest(spec.balance), ...gate] : []),
     'location / { return 404; }',
     '}',
   ];

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { CommandFolder } from './support/run-command.ts';
+
+const nginx = process.env['LAMEDUCK_NGINX'] ?? '/usr/sbin/nginx';
+const launcher = join(import.meta.dirname, '..', 'bin', 'lameduck.cjs');
+const nobody = 65_534;
+
+/** Only root can become somebody else, and only where that one may read this checkout and this Node. */
+const canBeNobody =
+  process.getuid?.() === 0 &&
+  spawnSync(process.execPath, [launcher, '--version'], { uid: nobody, cwd: '/' }).status === 0;
+
+function conf(folder: string, more = ''): string {
+  return `pid ${folder}/nginx.pid; error_log ${folder}/error.log; worker_shutdown_timeout 2s;
+events {}
+http {
+  access_log off; ${more}
+  client_body_temp_path ${folder}/t1; proxy_temp_path ${folder}/t2; fastcgi_temp_path ${folder}/t3;
+  uwsgi_temp_path ${folder}/t4; scgi_temp_path ${folder}/t5;
+  include ${folder}/own/*.conf;
+  server {
+    listen unix:${folder}/s.sock;
+    location / { proxy_pass http://shop; proxy_http_version 1.1; proxy_set_header Connection ""; }
+  }
+}
+`;
+}
+
+const config = (folder: string): string => `service: shop
+edges:
+  - name: main
+    attach: { conf: nginx.conf, include: own/shop.conf }
+    nginx: ${nginx}
+nodes:
+  - name: a
+    address: unix:${folder}/a.sock
+    app: { entry: ./app.mjs, workers: 1 }
+`;
+
+function makeFolder(test: TestContext): CommandFolder {
+  const folder = new CommandFolder(test);
+  folder.write('lameduck.yaml', config(folder.path));
+  folder.write('nginx.conf', conf(folder.path));
+  folder.write('app.mjs', 'export default (request, response) => response.end("ok");\n');
+  folder.write('own/shop.conf', 'upstream shop { server 127.0.0.1:1; }\n');
+  return folder;
+}
+
+/** Gives the folder to nobody and runs a command as nobody. */
+function runAsNobody(folder: CommandFolder, ...args: string[]): { code: number | null; text: string } {
+  for (const path of [
+    folder.path,
+    ...['lameduck.yaml', 'nginx.conf'].map((name) => join(folder.path, name)),
+  ]) {
+    chownSync(path, nobody, nobody);
+  }
+  const result = spawnSync(process.execPath, [launcher, ...args], {
+    cwd: folder.path,
+    uid: nobody,
+    gid: nobody,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH },
+  });
+  return { code: result.status, text: result.stdout + result.stderr };
+}
+
+describe('lameduck check of an attached nginx', () => {
+  it('prints each finding with file, line and what to write instead, and ends with exit code 0', async (test) => {
+    const folder = makeFolder(test);
+    const { code, stdout, stderr } = await folder.run(['check']);
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /! edge main {2}nginx does not run: start it before lameduck up/);
+    assert.match(
+      stdout,
+      /! edge main {2}\S+\/nginx\.conf:1 worker_shutdown_timeout 2s: .*\n {4}instead: worker_shutdown_timeout 30s/,
+    );
+    const { findings } = JSON.parse((await folder.run(['check', '--json'])).stdout) as {
+      findings: {
+        rule?: string;
+        level: string;
+        file?: string;
+        line?: number;
+        fix?: string;
+        facts?: { workerShutdownTimeout: string };
+      }[];
+    };
+    const found = findings.find(({ rule }) => rule === 'worker-shutdown-timeout');
+    assert.deepEqual(
+      [found?.level, found?.file, found?.line],
+      ['warning', join(folder.path, 'nginx.conf'), 1],
+    );
+    assert.equal(findings.find(({ facts }) => facts !== undefined)?.facts?.workerShutdownTimeout, '2s');
+    assert.equal(folder.read('own/shop.conf'), 'upstream shop { server 127.0.0.1:1; }\n');
+  });
+
+  it('says in one message that the include cannot be written', { skip: !canBeNobody }, (test) => {
+    const folder = makeFolder(test);
+    const { code, text } = runAsNobody(folder, 'check');
+    assert.equal(code, 78, text);
+    assert.match(
+      text,
+      /✖ edge main {2}Cannot write ".*own\/shop\.conf": the file and its folder must be writable .* for nobody \(uid 65534\): current value is EACCES\n/,
+    );
+    assert.equal(
+      readFileSync(join(folder.path, 'own/shop.conf'), 'utf8'),
+      'upstream shop { server 127.0.0.1:1; }\n',
+    );
+    chmodSync(join(folder.path, 'own/shop.conf'), 0o600);
+    assert.match(
+      runAsNobody(folder, 'check').text,
+      /✖ edge main {2}Cannot read ".*own\/shop\.conf": the file must be readable for nobody/,
+    );
+  });
+
+  it('says in one message that nginx belongs to somebody else, before anything is written', {
+    skip: !canBeNobody,
+  }, (test) => {
+    const folder = makeFolder(test);
+    chownSync(join(folder.path, 'own'), nobody, nobody);
+    chownSync(join(folder.path, 'own/shop.conf'), nobody, nobody);
+    execFileSync(nginx, ['-e', join(folder.path, 'error.log'), '-c', join(folder.path, 'nginx.conf')]);
+    const pid = Number(readFileSync(join(folder.path, 'nginx.pid'), 'utf8'));
+    test.after(() => {
+      process.kill(pid, 'SIGTERM');
+    });
+    const { ino } = statSync(join(folder.path, 'own/shop.conf'));
+    for (const command of ['check', 'up']) {
+      const { code, text } = runAsNobody(folder, command);
+      assert.equal(code, 78, text);
+      const wanted = `Cannot reload edge "main": lameduck must run as the user of the nginx master ${pid} (uid 0) or as root, to send it HUP: current value is nobody`;
+      assert.ok(text.includes(wanted), text);
+    }
+    assert.equal(statSync(join(folder.path, 'own/shop.conf')).ino, ino);
+  });
+});
