@@ -14,9 +14,10 @@ import {
   openSqliteStore,
   systemClock,
 } from '@lameduck/controller';
-import { type Config, type EdgeConfig, killMarginMs, type NodeConfig } from '@lameduck/core';
+import { type Config, type EdgeConfig, killMarginMs, type NodeConfig, variableOf } from '@lameduck/core';
 import type { Logger } from 'pino';
 import type { ServicePaths } from './paths.ts';
+import { promiseToken } from './promise-token.ts';
 
 /** This program as a command, for the masters that it starts. */
 const launcher: string = join(dirname(fileURLToPath(import.meta.url)), '..', 'bin', 'lameduck.cjs');
@@ -66,7 +67,7 @@ export function edgeOptions(
     environment: process.env,
     logger,
     ...(edge.kind === 'managed'
-      ? { kind: 'managed', listen: edge.listen }
+      ? { kind: 'managed', listen: edge.listen, promiseToken: promiseToken(paths.state) }
       : {
           kind: 'attached',
           conf: resolve(paths.folder, edge.conf),
@@ -97,6 +98,7 @@ export function composeRunner(
     case 'app':
       return createAppRunner({
         ...common,
+        environment: { ...promiseVariable(config, paths), ...common.environment },
         entry: node.entry,
         workers: node.workers,
         masterCommand: [process.execPath, launcher, 'run'],
@@ -112,6 +114,12 @@ export function composeRunner(
         ...(node.pidfile === undefined ? {} : { pidFile: resolve(directory, node.pidfile) }),
       });
   }
+}
+
+/** For attached edges the user decides whether they make the promise. */
+function promiseVariable(config: Config, paths: ServicePaths): Readonly<Record<string, string>> {
+  if (!config.edges.some((edge) => edge.kind === 'managed')) return {};
+  return { [variableOf('promiseToken')]: promiseToken(paths.state) };
 }
 
 function definedOnly(node: Extract<NodeConfig, { kind: 'gunicorn' }>): {

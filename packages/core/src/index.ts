@@ -37,6 +37,7 @@ export {
   unknownHealth,
 } from './health.ts';
 export { firstDelayMs, jitterShare, nextDelayMs } from './health-schedule.ts';
+export { type InBandBudget, inBandBudget, waitUntilQuiet } from './in-band.ts';
 export { type NodeFacts, nodeState, type OutReason } from './node-state.ts';
 export { beginOperation, stepOperation } from './operation.ts';
 export type {

@@ -100,7 +100,8 @@ export type PoolEvent =
   | { readonly type: 'recycleRequested'; readonly id: number }
   | { readonly type: 'reloadRequested'; readonly ticket?: number }
   | { readonly type: 'scaleRequested'; readonly workers: number }
-  | { readonly type: 'stopRequested'; readonly mode: StopMode };
+  /** `spentMs` of the graceful timeout are over. */
+  | { readonly type: 'stopRequested'; readonly mode: StopMode; readonly spentMs?: number };
 
 export type KillReason = 'bootExpired' | 'readyExpired' | 'silent' | 'deadlinePassed';
 

@@ -3,11 +3,14 @@ import { type Draft, retire, startTimer } from './pool-places.ts';
 import type { PoolFailure, StopMode } from './pool-state.ts';
 
 /** A second graceful stop changes nothing; a quick one hurries a graceful one. */
-export function stop(draft: Draft, mode: StopMode): void {
+export function stop(draft: Draft, mode: StopMode, spentMs = 0): void {
   const { state } = draft;
   if (state.phase === 'stopped') return;
-  if (state.phase !== 'stopping') beginStop(draft, mode);
-  else if (mode === 'quick' && state.mode === 'graceful') {
+  if (state.phase !== 'stopping') {
+    const { settings } = state;
+    draft.state = { ...state, settings: { ...settings, deadlineMs: settings.deadlineMs - spentMs } };
+    beginStop(draft, mode);
+  } else if (mode === 'quick' && state.mode === 'graceful') {
     draft.state = { ...state, mode };
     hurry(draft);
   }

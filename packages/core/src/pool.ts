@@ -101,7 +101,7 @@ function apply(draft: Draft, event: PoolEvent): void {
       draft.state = { ...draft.state, target: Math.max(0, event.workers) };
       return;
     case 'stopRequested':
-      stop(draft, event.mode);
+      stop(draft, event.mode, event.spentMs);
       return;
     case 'timerFired': {
       const worker = find(draft, event.timer.id);

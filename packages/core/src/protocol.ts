@@ -58,6 +58,8 @@ export interface WorkerAssignment {
   readonly latencyBucketsMs?: readonly number[];
   /** Absolute path, or `-` for standard output. */
   readonly accessLog?: { readonly path: string; readonly format: AccessLogFormat };
+  /** What the edge says in `X-Lameduck-Retry` with a request that it will send elsewhere if it is bounced. */
+  readonly promiseToken?: string;
   /** Write the stack of a blocked event loop to the inherited pipe `fd` once it has been blocked for so long. */
   readonly hangStack?: { readonly fd: number; readonly afterMs: number };
 }
@@ -76,6 +78,7 @@ export type WorkerOptions = Pick<
   | 'limitRequestHeaderSize'
   | 'limitRequestHeaderFields'
   | 'allowHalfOpen'
+  | 'promiseToken'
 >;
 
 /** Counts of one worker at one moment. */
@@ -98,6 +101,8 @@ export type WorkerToMaster =
   /** Every second, and once more before the exit. Any message counts as a sign of life. */
   | { readonly type: 'beat'; readonly counts: WorkerCounts; readonly latency?: LatencyCounts }
   | { readonly type: 'draining' }
+  /** After `bounce`: requests have arrived, bounced or not; told at most every 50 ms. */
+  | { readonly type: 'busy' }
   /** The drain has ended; `aborted` names what outlived the grace period, as `METHOD /path`. */
   | { readonly type: 'drained'; readonly aborted: readonly string[] }
   /** The worker could not start and is about to exit 3. */
@@ -108,6 +113,8 @@ export type WorkerToMaster =
   | { readonly type: 'adopted'; readonly connection: number; readonly isTaken: boolean };
 
 export type MasterToWorker =
+  /** So much is left of the grace period: the node was told to leave before this worker is. */
+  | { readonly type: 'grace'; readonly graceMs: number }
   /** No edge can pick this node any more: idle connections need not linger. */
   | { readonly type: 'linger'; readonly lingerMs: number }
   /** Readiness fails while it is on; everything is still served. */
@@ -116,6 +123,13 @@ export type MasterToWorker =
   | { readonly type: 'reopenLogs' }
   /** Drain, and hand each connection over as it becomes idle: siblings stay. */
   | { readonly type: 'leave' }
+  /**
+   * The whole node leaves, and no edge was told: be a lame duck that accepts, and bounce what the edge has promised to
+   * send elsewhere; until `release`, at most for `ms`.
+   */
+  | { readonly type: 'bounce'; readonly ms: number }
+  /** Stop accepting now; go on as after SIGTERM. */
+  | { readonly type: 'release' }
   /** Comes with the handle of a connection of a sibling; numbered by the master. */
   | { readonly type: 'adopt'; readonly connection: number }
   /** What became of a `handOff`; not taken means that the worker still serves it, and that no sibling can. */

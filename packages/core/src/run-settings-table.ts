@@ -110,6 +110,16 @@ const process = {
   node: setting('Process', optional(text('name', 'a name')), none, 'the name of this node there'),
 } as const;
 
+const leaving = {
+  promiseToken: setting(
+    'Deadlines',
+    secret(text('token', 'a token')),
+    none as string | undefined,
+    'what the nginx in front sets as X-Lameduck-Retry on requests that it sends elsewhere where a node closes the connection; then SIGTERM without a controller loses nothing',
+    { isFlagless: true },
+  ),
+} as const;
+
 const deadlines = {
   timeoutGracefulShutdown: setting(
     'Deadlines',
@@ -255,6 +265,7 @@ export const runSettings = {
   ...protocols,
   ...process,
   ...deadlines,
+  ...leaving,
   ...limits,
   ...recycling,
   ...logging,

@@ -475,6 +475,20 @@ describe('pool: recycling after a reload', () => {
 });
 
 describe('pool: stop', () => {
+  it('R24: takes what was over of the graceful timeout before the stop off the deadline of its workers', () => {
+    const world = readyPool(1);
+    const { deadlineMs } = world.state.settings;
+    const effects = world.send({ type: 'stopRequested', mode: 'graceful', spentMs: 400 });
+    const deadline = effects.find(
+      (effect) => effect.type === 'startTimer' && effect.timer.name === 'deadline',
+    );
+    assert.deepEqual(deadline, {
+      type: 'startTimer',
+      timer: { name: 'deadline', id: 1 },
+      ms: deadlineMs - 400,
+    });
+  });
+
   it('R18: stays graceful at a second TERM, turns quick at INT', () => {
     const world = readyPool(1);
     world.send({ type: 'stopRequested', mode: 'graceful' });

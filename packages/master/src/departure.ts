@@ -11,17 +11,19 @@ export interface DepartureParts {
   /** Most time from SIGTERM until every worker has left. */
   readonly graceMs: number;
   readonly logger: Logger;
+  /** Whether somebody has taken the node out of every edge. */
+  readonly isTakenOut: () => boolean;
   /** Readiness fails; everything is still served. */
   readonly turnLameDuck: () => void;
-  /** All workers leave gracefully. */
-  readonly stop: () => void;
+  /** All workers leave gracefully; so much of the graceful timeout is over. Again after every further SIGTERM. */
+  readonly leave: (spentMs: number) => void;
 }
 
 /**
  * From SIGTERM to the stop of the workers. A node that nobody took out of rotation before still gets requests: it
  * asks its controller, which makes an operation of it, and serves on until that releases it.
  *
- *   serving ──SIGTERM, released before, or no controller──────────────────► stopping
+ *   serving ──SIGTERM, taken out before, or no controller─────────────────► leaving
  *      └──SIGTERM──► announcing ──released──────────────────────────────────►│
  *                        └──no answer, a refusal, its end, or the wait is over─►│
  */
@@ -29,26 +31,23 @@ export class Departure {
   readonly #parts: DepartureParts;
   readonly #released = Promise.withResolvers<'released'>();
   readonly #over = new AbortController();
-  #isReleased = false;
-  #isUnderWay = false;
+  #phase: 'serving' | 'announcing' | 'leaving' = 'serving';
 
   constructor(parts: DepartureParts) {
     this.#parts = parts;
   }
 
-  /** SIGTERM. A second one changes nothing: whole process groups are signalled, and supervisors relay. */
+  /** SIGTERM. Whole process groups are signalled, and supervisors relay: a second one never ends the wait. */
   begin(): void {
-    if (this.#isUnderWay) return;
-    this.#isUnderWay = true;
-    const { controller, stop } = this.#parts;
-    if (this.#isReleased || controller === undefined) stop();
-    else void this.#announce(controller).then(stop);
+    const { controller, isTakenOut } = this.#parts;
+    if (this.#phase === 'announcing') return;
+    if (this.#phase === 'leaving' || controller === undefined || isTakenOut()) this.#leave(0);
+    else void this.#announce(controller);
   }
 
-  /** Whether no edge can pick this node any more, as whoever took it out says. */
-  release(isReleased: boolean): void {
-    this.#isReleased = isReleased;
-    if (isReleased && this.#isUnderWay) this.#released.resolve('released');
+  /** No edge can pick this node any more. */
+  release(): void {
+    this.#released.resolve('released');
   }
 
   /** The workers have left, however that came. */
@@ -56,10 +55,17 @@ export class Departure {
     this.#over.abort();
   }
 
+  #leave(spentMs: number): void {
+    this.#phase = 'leaving';
+    this.#parts.leave(spentMs);
+  }
+
   async #announce(controller: ControllerAddress): Promise<void> {
     const { graceMs, logger, turnLameDuck } = this.#parts;
     const waitMs = Math.floor(graceMs * waitShare);
     const patience = AbortSignal.any([this.#over.signal, AbortSignal.timeout(waitMs)]);
+    const startedAt = performance.now();
+    this.#phase = 'announcing';
     turnLameDuck();
     logger.info({ ...controller, waitMs }, 'asking the controller to be taken out of rotation');
     const outcome = await Promise.race([this.#released.promise, askAndWait(controller, waitMs, patience)]);
@@ -67,6 +73,7 @@ export class Departure {
     this.close();
     if (outcome === 'released') logger.info('the controller has taken the node out of rotation');
     else logger.warn({ reason: outcome }, 'leaving without the controller');
+    this.#leave(Math.round(performance.now() - startedAt));
   }
 }
 

@@ -10,6 +10,7 @@ import {
 import type { Listener } from './bind-address.ts';
 import { Departure } from './departure.ts';
 import { createHooks } from './hooks.ts';
+import { InBandLeave } from './in-band.ts';
 import { MasterLife } from './master-life.ts';
 import { openMetricsServer } from './metrics/metrics-server.ts';
 import { renderMetrics } from './metrics/render-metrics.ts';
@@ -49,7 +50,10 @@ export interface Master {
   /** Everything counted, in Prometheus' text format. */
   metrics(): Promise<string>;
   stop(mode: StopMode): void;
-  /** SIGTERM: `stop('graceful')`, but where a controller is known not before that has taken the node out of rotation. */
+  /**
+   * SIGTERM: a graceful stop that nobody has prepared. Where a controller is known it takes the node out of rotation
+   * first (`departure.ts`); with none, in-band where an edge has made its promise (`in-band.ts`).
+   */
   leave(): void;
   /**
    * Overrides how long idle connections of draining workers linger; `null` goes back to the configured time. 0 says
@@ -163,7 +167,7 @@ function makeMaster(parts: Parts, releases: (() => unknown)[]): Master {
     leave: () => departure.begin(),
     linger: (lingerMs) => {
       pool.linger(lingerMs);
-      departure.release(lingerMs === 0);
+      if (pool.isTakenOut) departure.release();
     },
     lameDuck: (isOn) => pool.lameDuck(isOn),
     reopenLogs: () => {
@@ -175,22 +179,30 @@ function makeMaster(parts: Parts, releases: (() => unknown)[]): Master {
   };
 }
 
-/** The stop at once, and the one that asks first. */
-function makeWaysOut({ options, pool, upgrade }: Parts): {
+/** The stop at once, and the one that gives the edges time to know. */
+function makeWaysOut({ options, pool, upgrade, listener }: Parts): {
   readonly stop: (mode: StopMode) => void;
   readonly departure: Departure;
 } {
   const { controller, graceMs, logger } = options;
+  const inBand = new InBandLeave(options, pool, listener);
   const stop = (mode: StopMode): void => {
     upgrade.stop(mode);
     pool.stop(mode);
+  };
+  const leave = (spentMs: number): void => {
+    const isAlone = upgrade.phase === 'idle';
+    upgrade.stop('graceful');
+    pool.spendGrace(spentMs);
+    if (!isAlone || !inBand.begin(graceMs - spentMs)) pool.stop('graceful');
   };
   const departure = new Departure({
     controller,
     graceMs,
     logger,
+    isTakenOut: () => pool.isTakenOut,
     turnLameDuck: () => pool.lameDuck(true),
-    stop: () => stop('graceful'),
+    leave,
   });
   return { stop, departure };
 }

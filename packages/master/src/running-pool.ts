@@ -72,6 +72,10 @@ export class RunningPool {
   readonly #timers = new PoolTimers((timer) => this.#machine.send({ type: 'timerFired', timer }));
   readonly #tickets = new Map<number, Ticket>();
   readonly #handOff: HandOffRelay;
+  /** Set for a stop whose workers bounce first: how long at most, and who hears that requests arrive. */
+  #bounce: { readonly ms: number; busy(): void } | undefined;
+  /** Of the graceful timeout, what was over before the stop began. */
+  #spentMs = 0;
   #nextTicket = 1;
   #lingerMs: number | null = null;
   #isLameDuck: boolean;
@@ -110,6 +114,11 @@ export class RunningPool {
     return this.#machine.state;
   }
 
+  /** Whoever set the linger time to 0 has taken the node out of every edge. */
+  get isTakenOut(): boolean {
+    return this.#lingerMs === 0;
+  }
+
   get isLameDuck(): boolean {
     return this.#isLameDuck;
   }
@@ -119,7 +128,23 @@ export class RunningPool {
   }
 
   stop(mode: StopMode): void {
-    this.#machine.send({ type: 'stopRequested', mode });
+    this.#machine.send({ type: 'stopRequested', mode, spentMs: this.#spentMs });
+  }
+
+  /** So much of the graceful timeout is over when the stop begins. */
+  spendGrace(ms: number): void {
+    this.#spentMs = Math.max(this.#spentMs, ms);
+  }
+
+  /** A graceful stop whose workers accept and bounce until `release`, at most for `ms`. */
+  stopBouncing(ms: number, busy: () => void): void {
+    this.#bounce = { ms, busy };
+    this.stop('graceful');
+  }
+
+  /** Workers that bounce stop accepting. */
+  release(): void {
+    for (const worker of this.#workers.values()) worker.release();
   }
 
   scale(workers: number): void {
@@ -241,6 +266,9 @@ export class RunningPool {
         this.#machine.send({ type: 'workerDraining', id });
         this.#offerTakers();
         return;
+      case 'busy':
+        this.#bounce?.busy();
+        return;
       case 'handOff':
         if (handle !== undefined) this.#handOff.offered(id, message.connection, handle);
         return;
@@ -261,7 +289,9 @@ export class RunningPool {
   #terminate(id: number): void {
     const worker = this.#workers.get(id);
     if (this.#lingerMs !== null) worker?.send({ type: 'linger', lingerMs: this.#lingerMs });
-    if (this.#takers().length > 0) worker?.leave();
+    if (this.#spentMs > 0) worker?.send({ type: 'grace', graceMs: this.#options.graceMs - this.#spentMs });
+    if (this.#bounce !== undefined) worker?.bounce(this.#bounce.ms);
+    else if (this.#takers().length > 0) worker?.leave();
     else worker?.signal('SIGTERM');
   }
 

@@ -36,6 +36,9 @@ export interface WorkerHandle extends HandOffWorker {
   hangStack(): HangStack | undefined;
   /** Asks it to leave and to hand its connections over. */
   leave(): void;
+  /** Asks it to leave, but to accept and to bounce until `release`, at most for `ms`. */
+  bounce(ms: number): void;
+  release(): void;
 }
 
 const noCounts: WorkerCounts = { open: 0, idle: 0, inFlight: 0, answered: 0, rssBytes: 0, loopLagMs: 0 };
@@ -77,18 +80,25 @@ export function spawnWorker(
       return counts;
     },
     signal: (signal) => void child.kill(signal),
-    send: (message) => {
-      // A worker that has just gone is told by its exit, not here.
-      if (child.connected) child.send(message, () => undefined);
-    },
+    send: (message) => void tell(child, message),
     leave: () => {
-      if (child.connected) child.send({ type: 'leave' } satisfies MasterToWorker, () => undefined);
+      tell(child, { type: 'leave' });
       // An application may have closed the channel; a second request to leave changes nothing.
       setTimeout(() => child.kill('SIGTERM'), child.connected ? leaveMs : 0).unref();
     },
+    bounce: (ms) => {
+      if (!tell(child, { type: 'bounce', ms })) child.kill('SIGTERM');
+    },
+    release: () => void tell(child, { type: 'release' }),
     sendHandle: (message, handle) => sendHandle(child, message, handle),
     hangStack: hangPipe === undefined ? () => undefined : readHangStack(hangPipe),
   };
+}
+
+/** False without a channel. A worker that has just gone is told by its exit, not here. */
+function tell(child: ChildProcess, message: MasterToWorker): boolean {
+  if (child.connected) child.send(message, () => undefined);
+  return child.connected;
 }
 
 function sendHandle(child: ChildProcess, message: MasterToWorker, handle: ConnectionHandle): boolean {
@@ -161,6 +171,7 @@ const messageTypes: ReadonlySet<unknown> = new Set<WorkerToMaster['type']>([
   'ready',
   'beat',
   'draining',
+  'busy',
   'drained',
   'failed',
   'handOff',

@@ -9,7 +9,8 @@
  *      └──terminate, quit──► exited
  *
  * serving   everything is accepted and answered
- * lameDuck  readiness fails and answers ask the client to leave, yet new connections are still accepted
+ * lameDuck  readiness fails and answers ask the client to leave, yet new connections are still accepted; `bounce`
+ *           leads here too, until `released` or its time is over: promised requests are then sent back unrun
  * draining  nothing new is accepted; every connection that is open is served; idle ones get `lingerMs` from the
  *           moment they became idle, so that the peer closes first; half-sent headers get `headerMs`; WebSockets
  *           and HTTP/2 sessions are told to leave, and what the WebSockets and event streams have not ended after
@@ -29,98 +30,18 @@
  * 7. the linger time never grows
  * 8. connections are handed over only between `startHandOff` and `endHandOff`, and not after a quit or a refusal
  */
-
-/** Milliseconds that each part of the way out may take. */
-export interface DrainBudgets {
-  /** Time between failing readiness and the end of accepting; 0 where something else keeps the listening socket. */
-  readonly lameDuckMs: number;
-  /** Idle time after which a connection is closed, if its peer has not closed it. */
-  readonly lingerMs: number;
-  /** Time for a request header that was begun. */
-  readonly headerMs: number;
-  /** Most time from the start of the drain until what is left is aborted. */
-  readonly graceMs: number;
-  /** The same for a quick stop (SIGINT, SIGQUIT). */
-  readonly quickMs: number;
-  /** Most time for the shutdown hooks of the application. */
-  readonly shutdownMs: number;
-  /** Most time from the end of accepting for WebSockets and event streams to end; the grace period bounds it, too. */
-  readonly sessionMs: number;
-}
-
-/** The budgets, and whether siblings take connections over as they become idle. */
-export interface DrainPlan extends DrainBudgets {
-  readonly handOff: boolean;
-}
-
-/** How a process ends: nothing lost, a hook failed, or something outlived the grace period. */
-export type DrainExitCode = 0 | 1 | 5;
-
-type WithBudgets<Phase extends string> = { readonly phase: Phase; readonly budgets: DrainPlan };
-/** `cut` names the sessions that outlived their budget without having been told. */
-type WithCut<Phase extends string> = WithBudgets<Phase> & { readonly cut: readonly string[] };
-
-export type DrainState =
-  | WithBudgets<'starting'>
-  | WithBudgets<'serving'>
-  | WithBudgets<'lameDuck'>
-  | WithCut<'draining'>
-  | WithCut<'aborting'>
-  | (WithBudgets<'stopping'> & { readonly aborted: readonly string[] })
-  | { readonly phase: 'exited'; readonly code: DrainExitCode; readonly aborted: readonly string[] };
-
-export type DrainEvent =
-  | { readonly type: 'ready' }
-  /** SIGTERM, the end of the master, or a call of `drain()`. */
-  | { readonly type: 'terminate' }
-  /** SIGINT or SIGQUIT. */
-  | { readonly type: 'quit' }
-  /** Siblings go on serving: there is nothing to wait for before the drain, and they take connections over. */
-  | { readonly type: 'replaced' }
-  /** No sibling can take a connection over, for now. */
-  | { readonly type: 'handOffRefused' }
-  /** The other side needs less time to close idle connections than was thought. */
-  | { readonly type: 'lingerShortened'; readonly lingerMs: number }
-  | { readonly type: 'timerExpired'; readonly timer: DrainTimer }
-  /** A response has ended, or a connection has changed in another way. */
-  | { readonly type: 'settled' }
-  /** No connection is open. */
-  | { readonly type: 'emptied' }
-  /** The sessions have been ended; `names` are those of them that could not be told. */
-  | { readonly type: 'sessionsCut'; readonly names: readonly string[] }
-  /** Everything that was left has been cut. */
-  | { readonly type: 'aborted'; readonly requests: readonly string[] }
-  | { readonly type: 'shutdownEnded'; readonly isClean: boolean };
-
-export type DrainTimer = 'lameDuck' | 'sweep' | 'session' | 'grace' | 'shutdown';
-
-export type DrainEffect =
-  | { readonly type: 'announceReady' }
-  /** Readiness fails, answers are marked, the drain signal aborts, the master is told. */
-  | { readonly type: 'announceDrain' }
-  | { readonly type: 'stopAccepting' }
-  /** A timer that runs already keeps its end, if that is earlier. */
-  | { readonly type: 'startTimer'; readonly timer: DrainTimer; readonly ms: number }
-  /** Close each connection that may be closed now (`connection-verdict.ts`). */
-  | { readonly type: 'closeIdle'; readonly lingerMs: number; readonly headerMs: number }
-  /** The same, among those connections only whose response has just ended. */
-  | { readonly type: 'closeSettled'; readonly lingerMs: number; readonly headerMs: number }
-  /** From here on `closeIdle` hands over what can be handed over, and only the rest is asked to leave. */
-  | { readonly type: 'startHandOff' }
-  | { readonly type: 'endHandOff' }
-  /** Tell WebSockets and HTTP/2 sessions to leave. */
-  | { readonly type: 'tellSessions' }
-  /** End what is left of WebSockets and event streams. */
-  | { readonly type: 'cutSessions' }
-  | { readonly type: 'abortRemaining' }
-  | { readonly type: 'runShutdown'; readonly aborted: readonly string[] }
-  | { readonly type: 'exit'; readonly code: DrainExitCode; readonly aborted: readonly string[] };
-
-/** What one event does to the life of an application. */
-export interface DrainTransition {
-  readonly state: DrainState;
-  readonly effects: readonly DrainEffect[];
-}
+import type {
+  DrainBudgets,
+  DrainEffect,
+  DrainEvent,
+  DrainExitCode,
+  DrainPlan,
+  DrainState,
+  DrainTimer,
+  DrainTransition,
+  WithBudgets,
+  WithCut,
+} from './drain-state.ts';
 
 /** How often idle connections and half-sent headers are looked at, beside after each response. */
 export const sweepMs = 50;
@@ -160,6 +81,8 @@ function stepStarting(state: WithBudgets<'starting'>, event: DrainEvent): DrainT
     case 'quit':
       // Nothing was ever accepted, and half-started hooks cannot be shut down in any defined way.
       return { state: { phase: 'exited', code: 0, aborted: [] }, effects: [exitEffect(0, [])] };
+    case 'graceShortened':
+      return stay({ phase: 'starting', budgets: withGrace(state.budgets, event.graceMs) });
     case 'lingerShortened':
       return stay({ phase: 'starting', budgets: withLinger(state.budgets, event.lingerMs) });
     default:
@@ -172,10 +95,14 @@ function stepServing(state: WithBudgets<'serving'>, event: DrainEvent): DrainTra
   switch (event.type) {
     case 'terminate':
       return budgets.lameDuckMs > 0 ? toLameDuck(budgets) : toDraining(budgets, announceLeave(budgets));
+    case 'bounce':
+      return toBouncing(budgets, event.ms);
     case 'quit': {
       const quick = { ...budgets, lingerMs: 0, handOff: false };
       return toDraining(quick, announceDrain(Math.min(budgets.quickMs, budgets.graceMs)));
     }
+    case 'graceShortened':
+      return stay({ phase: 'serving', budgets: withGrace(budgets, event.graceMs) });
     case 'lingerShortened':
       return stay({ phase: 'serving', budgets: withLinger(budgets, event.lingerMs) });
     case 'replaced':
@@ -192,6 +119,12 @@ function stepLameDuck(state: WithBudgets<'lameDuck'>, event: DrainEvent): DrainT
   switch (event.type) {
     case 'quit':
       return toDraining({ ...budgets, lingerMs: 0 }, [startTimer('grace', budgets.quickMs)]);
+    case 'released':
+      return toDraining(budgets, []);
+    case 'bounce':
+      return { state, effects: [{ type: 'startBouncing' }] };
+    case 'graceShortened':
+      return { state, effects: [startTimer('grace', Math.min(budgets.graceMs, event.graceMs))] };
     case 'lingerShortened':
       return stay({ phase: 'lameDuck', budgets: withLinger(budgets, event.lingerMs) });
     case 'timerExpired':
@@ -213,6 +146,9 @@ function stepDraining(state: WithCut<'draining'>, event: DrainEvent): DrainTrans
       return stay({ ...state, cut: [...state.cut, ...event.names] });
     case 'settled':
       return { state, effects: [{ ...closeIdle(budgets), type: 'closeSettled' }] };
+    case 'bounce':
+      // It was told to leave before (a signal to the whole group).
+      return { state, effects: [{ type: 'startBouncing' }] };
     case 'quit':
       return closeSooner(state, { ...budgets, lingerMs: 0, handOff: false }, [
         ...endHandOff(budgets),
@@ -223,6 +159,8 @@ function stepDraining(state: WithCut<'draining'>, event: DrainEvent): DrainTrans
       return closeSooner(state, { ...budgets, handOff: true }, [{ type: 'startHandOff' }]);
     case 'handOffRefused':
       return closeSooner(state, { ...budgets, handOff: false }, endHandOff(budgets));
+    case 'graceShortened':
+      return { state, effects: [startTimer('grace', Math.min(budgets.graceMs, event.graceMs))] };
     case 'lingerShortened':
       return closeSooner(state, withLinger(budgets, event.lingerMs), []);
     case 'timerExpired':
@@ -260,6 +198,19 @@ function toLameDuck(budgets: DrainPlan): DrainTransition {
   return {
     state: { phase: 'lameDuck', budgets },
     effects: [...announceDrain(budgets.graceMs), startTimer('lameDuck', budgets.lameDuckMs)],
+  };
+}
+
+/** No siblings stay when the whole node leaves. */
+function toBouncing(plan: DrainPlan, ms: number): DrainTransition {
+  const budgets = { ...plan, handOff: false };
+  return {
+    state: { phase: 'lameDuck', budgets },
+    effects: [
+      ...announceDrain(budgets.graceMs),
+      { type: 'startBouncing' },
+      startTimer('lameDuck', Math.min(ms, budgets.graceMs)),
+    ],
   };
 }
 
@@ -319,6 +270,10 @@ function endHandOff({ handOff }: DrainPlan): readonly DrainEffect[] {
 
 function withLinger(budgets: DrainPlan, lingerMs: number): DrainPlan {
   return { ...budgets, lingerMs: Math.min(budgets.lingerMs, lingerMs) };
+}
+
+function withGrace(budgets: DrainPlan, graceMs: number): DrainPlan {
+  return { ...budgets, graceMs: Math.min(budgets.graceMs, graceMs) };
 }
 
 function closeIdle({ lingerMs, headerMs }: DrainPlan): Extract<DrainEffect, { type: 'closeIdle' }> {

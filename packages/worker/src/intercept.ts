@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Http2Stream, IncomingHttpHeaders, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
+import type { Bouncer } from './bounce.ts';
 import { requestName } from './connection.ts';
 import type { ConnectionTable } from './connection-table.ts';
 import type { RequestObserver } from './observe/request-observer.ts';
@@ -12,6 +13,7 @@ import { type LimitOptions, limitRequests } from './request-limits.ts';
 export interface InterceptOptions extends ProbePaths {
   readonly limits: LimitOptions;
   readonly table: ConnectionTable;
+  readonly bouncer: Bouncer;
   /** Only where answers are measured or logged. */
   readonly observer?: RequestObserver | undefined;
   phase(): 'starting' | 'ready' | 'draining';
@@ -26,7 +28,7 @@ type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boole
  */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: its inner functions share one server; apart they would be longer
 export function interceptServer(server: Server, options: InterceptOptions): void {
-  const { table } = options;
+  const { table, bouncer } = options;
   const limits = limitRequests(server, options.limits);
   countConnections(server, table);
   const emit = server.emit as Emit;
@@ -51,8 +53,13 @@ export function interceptServer(server: Server, options: InterceptOptions): void
     if (!table.isLameDuck) return dispatch(event, request, response);
     // The parser first reads to the end of what has arrived: only then is it known whether the request is
     // complete and the last one, that is, whether its answer may close the connection.
-    process.nextTick(dispatch, event, request, response);
+    process.nextTick(dispatchLate, event, request, response);
     return true;
+  }
+
+  function dispatchLate(event: string, request: IncomingMessage, response: ServerResponse): void {
+    if (!bouncer.isOn || findProbe(request, options) !== undefined || !bouncer.takes(request))
+      dispatch(event, request, response);
   }
 
   function emitCounted(event: string | symbol, ...args: unknown[]): boolean {
@@ -62,8 +69,9 @@ export function interceptServer(server: Server, options: InterceptOptions): void
         return dispatchCounted(event, args[0] as IncomingMessage, args[1] as ServerResponse);
       case 'upgrade':
       case 'connect':
-        if ((args[0] as IncomingMessage).httpVersionMajor !== 2)
-          table.beginSession(args[0] as IncomingMessage, args[1] as Socket);
+        if ((args[0] as IncomingMessage).httpVersionMajor === 2) break;
+        if (bouncer.isOn && bouncer.takes(args[0] as IncomingMessage)) return true;
+        table.beginSession(args[0] as IncomingMessage, args[1] as Socket);
         break;
       case 'session':
         table.beginHttp2(args[0] as ServerHttp2Session);

@@ -1,18 +1,14 @@
 import type { Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
+import { Bouncer } from './bounce.ts';
 import { ConnectionTable } from './connection-table.ts';
-import {
-  type DrainEffect,
-  type DrainEvent,
-  type DrainState,
-  type DrainTimer,
-  startDrain,
-  stepDrain,
-} from './drain.ts';
+import { startDrain, stepDrain } from './drain.ts';
+import type { DrainEffect, DrainEvent, DrainState, DrainTimer } from './drain-state.ts';
 import { HandOff, type HandOffLink } from './hand-off/hand-off.ts';
 import { interceptServer } from './intercept.ts';
 import { errorFields, logError } from './log.ts';
 import type { Settings } from './options.ts';
+import { afterQuietTurn } from './quiet-turn.ts';
 import { runMachine } from './run-machine.ts';
 import { type Counts, type Member, shared } from './shared-state.ts';
 
@@ -28,6 +24,8 @@ export interface DrainReport {
 export interface LifecycleHooks {
   onReady?(): void;
   onDraining?(): void;
+  /** While promised requests are bounced: some have arrived lately, bounced or not. */
+  onBusy?(): void;
   onDrained?(aborted: readonly string[]): void;
   /** Run in turn, once, within `shutdownMs`. */
   readonly shutdownHooks: readonly (() => unknown)[];
@@ -46,6 +44,7 @@ export class Lifecycle implements Member {
   readonly handOff: HandOff | undefined;
   readonly #server: Server;
   readonly #table = new ConnectionTable();
+  readonly #bouncer: Bouncer;
   readonly #settings: Settings;
   readonly #hooks: LifecycleHooks;
   readonly #timers = new Map<DrainTimer, { readonly endsAt: number; readonly handle: NodeJS.Timeout }>();
@@ -58,6 +57,7 @@ export class Lifecycle implements Member {
     this.#server = server;
     this.#settings = settings;
     this.#hooks = hooks;
+    this.#bouncer = new Bouncer(settings.promiseToken);
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -66,6 +66,7 @@ export class Lifecycle implements Member {
     const { readinessPath, livenessPath } = settings;
     interceptServer(server, {
       table: this.#table,
+      bouncer: this.#bouncer,
       readinessPath,
       livenessPath,
       limits: settings.limits,
@@ -102,6 +103,15 @@ export class Lifecycle implements Member {
     this.#machine.send({ type: 'quit' });
   }
 
+  /** Like `terminate`, but promised requests are bounced, and new connections accepted until `release`. */
+  bounce(ms: number): void {
+    this.#machine.send({ type: 'bounce', ms });
+  }
+
+  release(): void {
+    afterQuietTurn(this.#server, () => this.#machine.send({ type: 'released' }));
+  }
+
   /** Siblings go on serving: no lame-duck time, and WebSockets are told 1012 instead of 1001. */
   replaced(): void {
     this.#isReplaced = true;
@@ -111,6 +121,10 @@ export class Lifecycle implements Member {
   /** The access log was moved away. */
   reopenLogs(): void {
     this.#settings.observer?.accessLog?.reopen();
+  }
+
+  shortenGrace(graceMs: number): void {
+    this.#machine.send({ type: 'graceShortened', graceMs });
   }
 
   shortenLinger(lingerMs: number): void {
@@ -149,20 +163,19 @@ export class Lifecycle implements Member {
       case 'stopAccepting':
         this.#stopAccepting();
         break;
+      case 'startBouncing':
+        this.#bouncer.start(() => this.#hooks.onBusy?.());
+        break;
       case 'startTimer':
         this.#startTimer(effect.timer, effect.ms);
         break;
       case 'closeIdle':
-        this.#table.closeIdle(effect);
-        break;
       case 'closeSettled':
-        this.#table.closeSettled(effect);
+        this.#table[effect.type](effect);
         break;
       case 'startHandOff':
-        if (this.handOff !== undefined) this.#table.startHandOff(this.handOff.sender);
-        break;
       case 'endHandOff':
-        this.#table.endHandOff();
+        this.#moveIdle(effect.type === 'startHandOff');
         break;
       case 'tellSessions':
         this.#table.tellSessions(this.#isReplaced ? 1012 : 1001);
@@ -180,6 +193,11 @@ export class Lifecycle implements Member {
         this.#exit({ code: effect.code, aborted: effect.aborted });
         break;
     }
+  }
+
+  #moveIdle(isOn: boolean): void {
+    if (!isOn) this.#table.endHandOff();
+    else if (this.handOff !== undefined) this.#table.startHandOff(this.handOff.sender);
   }
 
   #announceDrain(): void {
@@ -231,6 +249,7 @@ export class Lifecycle implements Member {
 
   #exit(report: DrainReport): void {
     for (const { handle } of this.#timers.values()) clearTimeout(handle);
+    this.#bouncer.stop();
     shared.exitCode = Math.max(shared.exitCode, report.code);
     const finish = (): void => {
       // Only now: the last beat still counts this member.

@@ -25,10 +25,13 @@ let entry = 'worker';
 const link = connectMaster(
   (message, handle) => {
     if (message?.type === 'linger') lifecycle?.shortenLinger(message.lingerMs);
+    else if (message?.type === 'grace') lifecycle?.shortenGrace(message.graceMs);
     else if (message?.type === 'lameDuck') shared.isLameDuck = message.isOn;
     else if (message?.type === 'reopenLogs') lifecycle?.reopenLogs();
+    else if (message?.type === 'release') lifecycle?.release();
+    else if (message?.type === 'bounce' && lifecycle !== undefined) lifecycle.bounce(message.ms);
     else if (lifecycle !== undefined) lifecycle.handOff?.hear(message, handle);
-    else if (message?.type === 'leave') terminateAll();
+    else if (message?.type === 'leave' || message?.type === 'bounce') terminateAll();
   },
   () => {
     lifecycle?.handOff?.masterLost();

@@ -1,4 +1,4 @@
-import type { DrainBudgets } from './drain.ts';
+import type { DrainBudgets } from './drain-state.ts';
 import type { RequestObserver } from './observe/request-observer.ts';
 import type { ProbePaths } from './probes.ts';
 import type { Protocols } from './protocols.ts';
@@ -61,6 +61,8 @@ export interface Settings extends ProbePaths {
   readonly allowHalfOpen: boolean;
   /** Only where a master wants answers to be measured or logged. */
   readonly observer?: RequestObserver | undefined;
+  /** What an edge says with a request that it will send elsewhere if this node bounces it. */
+  readonly promiseToken?: string | undefined;
   readonly handleSignals: boolean;
   readonly exit: boolean;
 }

@@ -46,6 +46,7 @@ function createHooks(
       beats.start((counts) => link.send(beat(counts)));
     },
     onDraining: () => link.send({ type: 'draining' }),
+    onBusy: () => link.send({ type: 'busy' }),
     onDrained: (aborted) => {
       rememberAborted(aborted);
       link.send({ type: 'drained', aborted });
@@ -76,7 +77,7 @@ export async function runWorker(
   ownSignals: OwnSignals,
 ): Promise<Lifecycle> {
   const observer = createObserver(assignment);
-  const settings = { ...readSettings(assignment), observer };
+  const settings = { ...readSettings(assignment), observer, promiseToken: assignment.promiseToken };
   const isReady = assignment.waitReady === true ? readyMessage() : undefined;
   const shutdownHooks: (() => unknown)[] = [() => ownSignals.run()];
   const start = (server: Server): Lifecycle =>

@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import {
-  type DrainBudgets,
-  type DrainEffect,
-  type DrainEvent,
-  type DrainState,
-  startDrain,
-  stepDrain,
-} from '../src/drain.ts';
+import { startDrain, stepDrain } from '../src/drain.ts';
+import type { DrainBudgets, DrainEffect, DrainEvent, DrainState } from '../src/drain-state.ts';
 
 const budgets: DrainBudgets = {
   lameDuckMs: 0,
@@ -38,6 +32,7 @@ function run(history: readonly DrainEvent[], start: DrainBudgets): Step[] {
   return steps;
 }
 
+const bounceMs = 7000;
 const ms = fc.integer({ min: 0, max: 10_000 });
 const anyBudgets: fc.Arbitrary<DrainBudgets> = fc.record({
   lameDuckMs: fc.oneof(fc.constant(0), ms),
@@ -56,10 +51,13 @@ const anyEvent: fc.Arbitrary<DrainEvent> = fc.oneof(
     { type: 'settled' },
     { type: 'emptied' },
     { type: 'replaced' },
+    { type: 'bounce', ms: bounceMs },
+    { type: 'released' },
     { type: 'handOffRefused' },
     { type: 'sessionsCut', names: ['GET /ws'] },
   ),
   ms.map((lingerMs): DrainEvent => ({ type: 'lingerShortened', lingerMs })),
+  ms.map((graceMs): DrainEvent => ({ type: 'graceShortened', graceMs })),
   fc
     .constantFrom(
       'lameDuck' as const,
@@ -177,7 +175,7 @@ property(
         if (type === 'startHandOff' || type === 'endHandOff') isOn = type === 'startHandOff';
         // The answers are marked, or not, by then.
         if (type === 'announceDrain')
-          assert.equal(isOn, from.phase === 'serving' && from.budgets.handOff && event.type !== 'quit');
+          assert.equal(isOn, from.phase === 'serving' && from.budgets.handOff && event.type === 'terminate');
       }
       if (to.phase === 'draining') assert.equal(isOn, to.budgets.handOff);
       if (event.type === 'handOffRefused' && to.phase === 'draining') assert.ok(!isOn);
@@ -186,11 +184,46 @@ property(
 );
 
 property('every timer started has a length from the budgets', (steps, start) => {
-  const longest = { lameDuck: start.lameDuckMs, sweep: 50, grace: Math.max(start.graceMs, start.quickMs) };
+  const lameDuck = Math.max(start.lameDuckMs, Math.min(bounceMs, start.graceMs));
+  const longest = { lameDuck, sweep: 50, grace: Math.max(start.graceMs, start.quickMs) };
   const most = { ...longest, session: start.sessionMs, shutdown: Math.max(start.shutdownMs, start.quickMs) };
   for (const effect of effectsOf(steps)) {
     if (effect.type === 'startTimer') assert.ok(effect.ms <= most[effect.timer]);
   }
+});
+
+property(
+  'nothing is bounced before the drain is announced, and a quick stop never begins with it',
+  (steps) => {
+    const types = effectsOf(steps).map((effect) => effect.type);
+    const bounce = types.indexOf('startBouncing');
+    if (bounce >= 0) assert.ok(types.slice(0, bounce).includes('announceDrain'));
+    for (const { effects, event } of steps)
+      if (effects.some((effect) => effect.type === 'startBouncing')) assert.equal(event.type, 'bounce');
+  },
+);
+
+test('who bounces accepts until released, or until its time is over; a second SIGTERM changes nothing', () => {
+  const steps = run([{ type: 'ready' }, { type: 'bounce', ms: 900 }, { type: 'terminate' }], budgets);
+  assert.deepEqual(steps[1]?.effects, [
+    { type: 'announceDrain' },
+    { type: 'startTimer', timer: 'grace', ms: 30_000 },
+    { type: 'startBouncing' },
+    { type: 'startTimer', timer: 'lameDuck', ms: 900 },
+  ]);
+  const bouncing = steps.at(-1)?.to ?? assert.fail();
+  assert.equal(bouncing.phase, 'lameDuck');
+  for (const event of [{ type: 'released' }, { type: 'timerExpired', timer: 'lameDuck' }] as const) {
+    const { state, effects } = stepDrain(bouncing, event);
+    assert.equal(state.phase, 'draining');
+    assert.equal(effects[0]?.type, 'stopAccepting');
+    assert.ok(effects.some((effect) => effect.type === 'closeIdle' && effect.lingerMs === 3000));
+  }
+});
+
+test('a worker that drains already bounces too when it is told', () => {
+  const steps = run([{ type: 'ready' }, { type: 'terminate' }, { type: 'bounce', ms: 900 }], budgets);
+  assert.deepEqual(steps.at(-1)?.effects, [{ type: 'startBouncing' }]);
 });
 
 test('a drain without anything left goes from serving to exit 0', () => {
@@ -270,4 +303,15 @@ test('where siblings go on there is no lame-duck time, also when it has begun', 
   const within = run([{ type: 'ready' }, { type: 'terminate' }, { type: 'replaced' }], lameDuck);
   assert.equal(within[1]?.to.phase, 'lameDuck');
   assert.equal(within.at(-1)?.to.phase, 'draining');
+});
+
+test('what is left of the grace period bounds a drain that begins later, and one that has begun', () => {
+  const graceTimers = (steps: readonly Step[]): number[] =>
+    effectsOf(steps).flatMap((effect) =>
+      effect.type === 'startTimer' && effect.timer === 'grace' ? [effect.ms] : [],
+    );
+  const shortened: DrainEvent = { type: 'graceShortened', graceMs: 700 };
+  assert.deepEqual(graceTimers(run([{ type: 'ready' }, shortened, { type: 'terminate' }], budgets)), [700]);
+  const late = run([{ type: 'ready' }, { type: 'terminate' }, shortened], budgets);
+  assert.deepEqual(graceTimers(late), [budgets.graceMs, 700]);
 });

@@ -64,7 +64,7 @@ function controllerOf({ settings, resolvePath }: LoadedSettings): MasterOptions[
 
 /** What only the workers need to know. */
 function workerOptions({ settings, resolvePath }: LoadedSettings): WorkerOptions {
-  const { certfile, keyfile } = settings;
+  const { certfile, keyfile, promiseToken } = settings;
   return {
     sessionMs: settings.sessionTimeout,
     lameDuckMs: settings.preStopDelay,
@@ -75,6 +75,7 @@ function workerOptions({ settings, resolvePath }: LoadedSettings): WorkerOptions
     limitRequestBody: settings.limitRequestBody,
     limitRequestHeaderSize: settings.limitRequestHeaderSize,
     limitRequestHeaderFields: settings.limitRequestHeaderFields,
+    ...(promiseToken === undefined ? {} : { promiseToken }),
     ...(certfile === undefined ? {} : { certfile: resolvePath('certfile', certfile) }),
     ...(keyfile === undefined ? {} : { keyfile: resolvePath('keyfile', keyfile) }),
   };

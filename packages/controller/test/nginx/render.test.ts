@@ -79,6 +79,7 @@ function mainOf(spec: IncludeSpec): MainSpec {
     user: { name: 'root', group: 'root' },
     maxOpenFiles: 1024,
     holdMs: 1000,
+    promiseToken: 'ab12',
   };
 }
 

@@ -45,6 +45,14 @@ export function renderBalancer(spec: IncludeSpec): string[] {
   ];
 }
 
+/** The same for the upstream of last resort, which only requests reach that the service's own has had before. */
+export function renderLastBalancer(spec: IncludeSpec): string[] {
+  return [
+    `balancer_by_lua_block { local gate = package.loaded[${moduleName(spec)}]`,
+    'if gate then gate.balance_last() else ngx.exit(502) end }',
+  ];
+}
+
 /** The body of the control location. */
 export function renderControl(spec: IncludeSpec): string[] {
   return ['content_by_lua_block {', renderConfig(spec), controlLua.trim(), '}'];

@@ -228,6 +228,16 @@ start()
 
 local gate = {}
 
+-- A peer that is out is no last resort either.
+function gate.balance_last()
+  local id = request_id()
+  local key = requests[id]
+  if key then note_retry(id, key) end
+  local now = dict:get("state")
+  if now ~= state then refresh(now) end
+  repeat until pick_ourselves(id)
+end
+
 function gate.balance()
   local id = request_id()
   local key = requests[id]
@@ -293,7 +303,11 @@ end
 -- Where no node is in rotation the balancer ends a request with 502 and error_page brings it here, body and all.
 function gate.hold()
   local id = request_id()
-  if not held[id] then return ngx.exit(502) end
+  if not held[id] then
+    tried[id] = nil
+    if ngx.var.lameduck_again == "1" then return ngx.exec("@lameduck_last") end
+    return ngx.exit(502)
+  end
   held[id] = nil
   local deadline = ngx.now() + config.hold_seconds
   while #rest == 0 do

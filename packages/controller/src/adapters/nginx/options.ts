@@ -38,6 +38,8 @@ export type NginxEdgeOptions = NginxKind & {
   readonly quiesceTimeoutMs: number;
   /** How long a new configuration may take to answer after a HUP or a start. Default 10 s. */
   readonly applyTimeoutMs?: number;
+  /** What a managed nginx says to the nodes with requests that it sends elsewhere if they are bounced; hexadecimal. */
+  readonly promiseToken?: string;
   /** Managed gate only: how long a request waits where no node is in rotation; 0 answers 502 at once. Default 30 s. */
   readonly holdMs?: number;
   readonly environment: Readonly<Record<string, string | undefined>>;

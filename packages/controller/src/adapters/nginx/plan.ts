@@ -52,6 +52,7 @@ export function planFiles(options: NginxEdgeOptions, plan: Plan, build: NginxBui
     user: workerUser(options.directory),
     maxOpenFiles: maxOpenFiles(),
     holdMs: options.holdMs ?? defaultHoldMs,
+    promiseToken: options.promiseToken,
   });
   return {
     include: join(options.directory, 'service.conf'),

@@ -1,5 +1,5 @@
 import type { EdgeMode } from '../../ports/edge.ts';
-import { renderBalancer, renderControl, renderGateHooks } from './gate-config.ts';
+import { renderBalancer, renderControl, renderGateHooks, renderLastBalancer } from './gate-config.ts';
 import { formatGateState, type GateState, parseGateState } from './gate-state.ts';
 import type { NginxBalance } from './options.ts';
 import type { ResolvedNode } from './resolve-nodes.ts';
@@ -47,6 +47,7 @@ export function renderInclude(spec: IncludeSpec): string {
     `# lameduck state=${formatGateState(spec.state)}`,
     ...(spec.mode === 'gate' ? renderGateHooks(spec) : []),
     ...renderUpstream(spec),
+    ...renderLastResort(spec),
     ...renderControlServer(spec),
   ];
   return `${lines.join('\n')}\n`;
@@ -87,6 +88,24 @@ function renderMethod(balance: NginxBalance): string[] {
     default:
       return [`${balance.type};`];
   }
+}
+
+/** The upstream for requests that found no node in the service's own one. No service can have this name. */
+export function lastResortName(service: string): string {
+  return `${safeName(service)}_last`;
+}
+
+// Without marks: a lame duck that bounced serves what comes this way, as it comes without the promise.
+function renderLastResort(spec: IncludeSpec): string[] {
+  const isDown = (name: string): boolean => spec.mode === 'reload' && spec.state.out.has(name);
+  return [
+    `upstream ${lastResortName(spec.service)} {`,
+    ...(spec.mode === 'gate' ? renderLastBalancer(spec) : []),
+    ...spec.nodes.map(
+      ({ name, address }) => `server ${safeAddress(address)} max_fails=0${isDown(name) ? ' down' : ''};`,
+    ),
+    '}',
+  ];
 }
 
 // A mark must not outlive a restart: at 10 s, the default, two nodes restarted in turn gave "no live upstreams".

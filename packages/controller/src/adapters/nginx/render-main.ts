@@ -2,7 +2,8 @@ import type { Address } from '@lameduck/core';
 import type { EdgeMode } from '../../ports/edge.ts';
 import { isAtLeast, type NginxBuild } from './build.ts';
 import { renderHold } from './gate-config.ts';
-import { quotedPath, safeAddress, safeName } from './text-safety.ts';
+import { lastResortName } from './render-include.ts';
+import { quotedPath, safeAddress, safeHex, safeName } from './text-safety.ts';
 
 /** All that the main file of a managed nginx depends on. Its own paths are relative to the prefix. */
 export interface MainSpec {
@@ -17,6 +18,7 @@ export interface MainSpec {
   readonly user: { readonly name: string; readonly group: string } | undefined;
   readonly maxOpenFiles: number;
   readonly holdMs: number;
+  readonly promiseToken: string | undefined;
 }
 
 /** The main file of a managed nginx. */
@@ -39,6 +41,7 @@ export function renderMain(spec: MainSpec): string {
     'server_tokens off;',
     "map $http_upgrade $lameduck_connection { default upgrade; '' ''; }",
     "map $http_x_request_id $lameduck_request_id { default $http_x_request_id; '' $request_id; }",
+    againMap,
     'include service.conf;',
     ...renderServer(spec),
     '}',
@@ -67,17 +70,30 @@ function renderServer(spec: MainSpec): string[] {
     'keepalive_requests 10000;',
     ...(isSparing ? ['keepalive_min_timeout 5s;'] : []),
     'client_max_body_size 100m;',
+    `set $lameduck_promise "${spec.promiseToken === undefined ? '' : safeHex(spec.promiseToken)}";`,
     ...proxySettings,
     `location / { proxy_pass http://${service}; }`,
-    ...(isHolding
-      ? [
-          'error_page 502 = @lameduck_hold;',
-          `location @lameduck_hold { access_by_lua_block { ${renderHold(service)} } proxy_pass http://${service}; }`,
-        ]
-      : []),
+    `error_page 502 = ${isHolding ? '@lameduck_hold' : '@lameduck_last'};`,
+    ...(isHolding ? [renderHoldLocation(service)] : []),
+    renderLastResort(service),
     '}',
   ];
 }
+
+function renderHoldLocation(service: string): string {
+  return `location @lameduck_hold { set $lameduck_promise ""; access_by_lua_block { ${renderHold(service)} } proxy_pass http://${service}; }`;
+}
+
+// Where nginx has found no node: each of them failed, bounced, or is marked for having done so. Without the promise a
+// lame duck serves.
+function renderLastResort(service: string): string {
+  return `location @lameduck_last { set $lameduck_promise ""; if ($lameduck_again = "") { return 502; } proxy_pass http://${lastResortName(service)}; }`;
+}
+
+// What may be sent once more after nginx's own attempts: what nginx itself sends again, and everything of which no
+// byte was sent (no attempt has a connect time).
+const againMap =
+  'map "$request_method $upstream_connect_time" $lameduck_again { default ""; "~^(GET|HEAD|PUT|DELETE|OPTIONS|TRACE) " 1; "~^[A-Z]+ -(, -)*$" 1; }';
 
 // A body that does not fit into the buffer goes to a temporary file and reaches the node in two writes. Without these
 // the second one waits 40 ms for a delayed acknowledgement (Nagle's algorithm): median 44 ms for 16 KB, 1.2 ms with.
@@ -95,6 +111,8 @@ const proxySettings: readonly string[] = [
   'proxy_set_header X-Forwarded-Host $http_host;',
   'proxy_set_header X-Forwarded-Proto $scheme;',
   'proxy_set_header X-Request-Id $lameduck_request_id;',
+  // Set always, so that no client can: an empty one is not sent.
+  'proxy_set_header X-Lameduck-Retry $lameduck_promise;',
   'proxy_connect_timeout 5s;',
   'proxy_read_timeout 300s;',
   'proxy_send_timeout 300s;',

@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { RunningService } from './run-service.ts';
+import { isRunning, until } from './until.ts';
+
+/** One node that the test itself supervises, as systemd would: it signals the master, and starts it again. */
+export interface SupervisedNode {
+  readonly name: string;
+  readonly pid: number;
+  /** SIGTERM; resolves with the milliseconds until the master is gone. */
+  terminate(): Promise<number>;
+  /** Starts the same command line again; resolves when it is ready. */
+  start(): Promise<void>;
+  /** SIGKILL to the master and its workers. */
+  kill(): Promise<void>;
+}
+
+/** A service whose controller is dead; nginx and the nodes go on. */
+export interface Supervisor {
+  readonly nodes: readonly SupervisedNode[];
+  /** Ends nodes and nginx. */
+  close(): Promise<void>;
+}
+
+/** Kills the controller with SIGKILL, and takes its place towards the nodes. */
+export async function superviseAlone(service: RunningService, names: readonly string[]): Promise<Supervisor> {
+  const nodes = names.map((name) => superviseNode(service.folder, name));
+  const nginx = pidIn(join(service.folder, '.lameduck', 'edges', 'edge-1', 'nginx.pid'));
+  const ended = once(service.up, 'close');
+  service.up.kill('SIGKILL');
+  await ended;
+  return {
+    nodes,
+    async close() {
+      await Promise.all(nodes.map((node) => node.kill()));
+      process.kill(nginx, 'SIGTERM');
+      await until('nginx has ended', async () => !(await isRunning(nginx)));
+    },
+  };
+}
+
+function superviseNode(folder: string, name: string): SupervisedNode {
+  let pid = pidIn(join(folder, '.lameduck', 'nodes', name, 'master.pid'));
+  const [command = '', ...args] = fieldsOf(pid, 'cmdline');
+  const env = Object.fromEntries(fieldsOf(pid, 'environ').map(splitVariable));
+  const isGone = async (): Promise<boolean> => !(await isRunning(pid));
+  return {
+    name,
+    get pid(): number {
+      return pid;
+    },
+    async terminate() {
+      const startedAt = performance.now();
+      process.kill(pid, 'SIGTERM');
+      await until(`the master of ${name} has ended`, isGone, 30_000);
+      return performance.now() - startedAt;
+    },
+    async start() {
+      const child = spawn(command, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'ignore'] });
+      pid = child.pid ?? 0;
+      await readyLine(child, name);
+    },
+    async kill() {
+      if (await isGone()) return;
+      const workers = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+      for (const one of [pid, ...workers]) process.kill(one, 'SIGKILL');
+      for (const one of [pid, ...workers]) await until('all have ended', async () => !(await isRunning(one)));
+    },
+  };
+}
+
+async function readyLine(
+  child: ChildProcess & { stdout: NodeJS.ReadableStream },
+  name: string,
+): Promise<void> {
+  for await (const line of createInterface({ input: child.stdout }))
+    if (line.startsWith('ready ')) {
+      child.stdout.resume();
+      return;
+    }
+  throw new Error(`the master of ${name} ended before it was ready`);
+}
+
+function pidIn(file: string): number {
+  return Number(readFileSync(file, 'utf8'));
+}
+
+function fieldsOf(pid: number, file: 'cmdline' | 'environ'): string[] {
+  return readFileSync(`/proc/${pid}/${file}`, 'utf8').split('\0').slice(0, -1);
+}
+
+function splitVariable(line: string): [string, string] {
+  const at = line.indexOf('=');
+  return [line.slice(0, at), line.slice(at + 1)];
+}
+
+/** SIGTERM to one node after the other, each started again before the next. */
+export async function restartInTurn(nodes: readonly SupervisedNode[], times: number): Promise<void> {
+  for (let turn = 0; turn < times; turn += 1) {
+    const node = nodes[turn % nodes.length];
+    await node?.terminate();
+    await node?.start();
+  }
+}

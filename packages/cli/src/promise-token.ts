@@ -1,0 +1,21 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LameduckError } from '@lameduck/core';
+
+/**
+ * What the managed edges of this service say to its nodes with requests that they send elsewhere if they are bounced.
+ * Made once and kept in the state folder, so that nodes and edges that outlive a controller still agree. Throws `config`.
+ */
+export function promiseToken(stateFolder: string): string {
+  const file = join(stateFolder, 'promise-token');
+  try {
+    writeFileSync(file, `${randomBytes(16).toString('hex')}\n`, { flag: 'wx', mode: 0o600 });
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
+  }
+  const token = readFileSync(file, 'utf8').trim();
+  if (/^[0-9a-f]{32}$/.test(token)) return token;
+  const message = `Cannot read "${file}": 32 hexadecimal digits must stand there (remove it to have it made anew, and restart the nodes): current value is ${token.length} other characters`;
+  throw new LameduckError('config', message, { file });
+}
