@@ -1,79 +1,110 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { existsSync } from 'node:fs';
+import { get } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePorts } from '../support/ports.ts';
 import { projectRoot } from '../support/service-config.ts';
+import {
+  gunicornProgram,
+  peerEnvironment,
+  pm2Program,
+  temporaryFolder,
+  wattFolder,
+  wattProgram,
+} from './peers.ts';
+import { childrenOf, cpuMsOf, rssMibOf, treeOf } from './process-tree.ts';
 
 const apps = join(import.meta.dirname, 'apps');
-const launcher = join(projectRoot, 'packages', 'cli', 'bin', 'lameduck.cjs');
+const node = process.execPath;
+export const launcher: string = join(projectRoot, 'packages', 'cli', 'bin', 'lameduck.cjs');
+/** PM2 keeps its daemon as our child and ends it with its application; without this it would detach. */
+const pm2Words = ['--no-daemon', '--wait-ready', '--listen-timeout', '10000', '--silent'];
 
-/** One way to serve the same answer. */
+/** One way to serve the same small answer. */
 export interface Target {
   readonly name: string;
+  /** What has to be there. */
+  readonly needs?: string;
   command(port: number): readonly string[];
-  readonly environment?: (port: number) => Record<string, string>;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly directory?: string;
   /** One process serves. */
   readonly isSingle?: boolean;
+  /** Of the process that is started: workers are its children, or threads in it. */
+  readonly workers: number;
 }
 
 export interface RunningTarget {
   readonly name: string;
   readonly port: number;
+  readonly pid: number;
+  /** From its start to its first answer. */
+  readonly bootMs: number;
   /** CPU time of all its processes so far, in milliseconds. */
   cpuMs(): number;
+  /** Resident memory in MiB: of one worker where workers are processes, and of all processes together. */
+  memory(): { readonly worker: number; readonly all: number };
   stop(): Promise<void>;
 }
-
-const node = process.execPath;
 
 export const bare: Target = {
   name: 'node:http',
   isSingle: true,
+  workers: 0,
   command: () => [node, join(apps, 'bare.mjs')],
-  environment: (port) => ({ PORT: String(port) }),
 };
 
 export function lameduck(workers: number): Target {
+  const entry = join(apps, 'handler.mjs');
   return {
     name: `lameduck run -w ${workers}`,
     isSingle: workers === 1,
-    command: (port) => [
-      node,
-      launcher,
-      'run',
-      join(apps, 'handler.mjs'),
-      '-w',
-      String(workers),
-      '-b',
-      `127.0.0.1:${port}`,
-    ],
+    workers,
+    command: (port) => [node, launcher, 'run', entry, '-w', String(workers), '-b', `127.0.0.1:${port}`],
   };
 }
 
 export function cluster(workers: number): Target {
   return {
     name: `node:cluster, ${workers} workers`,
+    workers,
     command: () => [node, join(apps, 'cluster.mjs')],
-    environment: (port) => ({ PORT: String(port), WORKERS: String(workers) }),
+    environment: { WORKERS: String(workers) },
+  };
+}
+
+export function pm2(workers: number): Target {
+  const words = ['start', join(apps, 'pm2-bare.mjs'), '--name', 'app', '-i', String(workers)];
+  return {
+    name: `PM2 cluster mode, ${workers} workers`,
+    needs: pm2Program,
+    workers,
+    command: () => [node, pm2Program, ...words, ...pm2Words],
+  };
+}
+
+export function watt(workers: number): Target {
+  return {
+    name: `Platformatic Watt, ${workers} workers`,
+    needs: wattProgram,
+    workers,
+    directory: wattFolder,
+    command: () => [node, wattProgram, 'start'],
+    environment: { WORKERS: String(workers) },
   };
 }
 
 export function gunicorn(workers: number): Target {
-  const program = process.env.LAMEDUCK_GUNICORN ?? '/usr/bin/gunicorn';
-  const worker = 'uvicorn.workers.UvicornWorker';
+  const words = ['--chdir', apps, '-k', 'uvicorn.workers.UvicornWorker', '-w', String(workers)];
   return {
     name: `Gunicorn + Uvicorn + FastAPI, ${workers} workers`,
+    needs: gunicornProgram,
+    workers,
     command: (port) => [
-      program,
-      '--chdir',
-      apps,
-      '-k',
-      worker,
-      '-w',
-      String(workers),
+      gunicornProgram,
+      ...words,
       '-b',
       `127.0.0.1:${port}`,
       '--log-level',
@@ -83,76 +114,83 @@ export function gunicorn(workers: number): Target {
   };
 }
 
-/** Starts a target on a free port, in a process group of its own; resolves when it accepts connections. */
+/** Why a target cannot be measured here; undefined where it can. */
+export function missing({ name, needs }: Target): string | undefined {
+  if (needs === undefined || existsSync(needs)) return undefined;
+  return `${name}: missing, nothing at ${needs}`;
+}
+
+/** Starts a target on a free port; resolves when it has answered. */
 export async function startTarget(target: Target): Promise<RunningTarget> {
   const [port = 0] = await freePorts(1);
-  const [file = '', ...args] = target.command(port);
-  // one process has the core that the loader has not; several have all of them
+  const folder = temporaryFolder();
+  // One process has the core that the loader has not; several have all of them.
   const pinned = target.isSingle === true ? ['taskset', '-c', '0'] : [];
-  const [program = '', ...words] = [...pinned, file, ...args];
+  const [program = '', ...words] = [...pinned, ...target.command(port)];
+  const own = peerEnvironment(join(folder.path, 'pm2'));
+  const startedAt = performance.now();
   const child = spawn(program, words, {
-    env: { ...process.env, ...target.environment?.(port) },
-    stdio: ['ignore', 'ignore', 'ignore'],
+    cwd: target.directory ?? process.cwd(),
+    env: { ...process.env, ...own, PORT: String(port), ...target.environment },
+    stdio: 'ignore',
   });
-  await accepting(port, child, target.name);
+  await answering(port, child, target.name);
+  const bootMs = performance.now() - startedAt;
+  const pid = child.pid ?? 0;
   return {
     name: target.name,
     port,
-    cpuMs: () => treeOf(child.pid ?? 0).reduce((sum, pid) => sum + cpuMsOf(pid), 0),
-    stop: () => stop(child),
+    pid,
+    bootMs,
+    cpuMs: () => treeOf(pid).reduce((sum, one) => sum + cpuMsOf(one), 0),
+    memory: () => memoryOf(pid, target.workers),
+    stop: () => end(child).finally(folder.remove),
   };
 }
 
-async function accepting(port: number, child: ChildProcess, name: string): Promise<void> {
-  for (const deadline = performance.now() + 20_000; performance.now() < deadline; await pause(50)) {
-    if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}`);
-    if (await connects(port)) return;
-  }
-  throw new Error(`${name} does not accept connections`);
+function memoryOf(pid: number, workers: number): { worker: number; all: number } {
+  const all = treeOf(pid).reduce((sum, one) => sum + rssMibOf(one), 0);
+  const children = childrenOf(pid).map(rssMibOf);
+  // Threads share one process.
+  const worker = children.length === 0 ? all / Math.max(1, workers) : Math.max(...children);
+  return { worker, all };
 }
 
-function connects(port: number): Promise<boolean> {
+async function answering(port: number, child: ChildProcess, name: string): Promise<void> {
+  for (const deadline = performance.now() + 30_000; performance.now() < deadline; await pause(5)) {
+    if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}`);
+    if (await answers(port)) return;
+  }
+  await end(child);
+  throw new Error(`${name} does not answer`);
+}
+
+function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
-    socket.on('connect', () => socket.destroy());
+    const options = { port, host: '127.0.0.1', path: '/', agent: false, timeout: 2000 };
+    const request = get(options, (response) => {
+      response.resume().on('close', () => resolve(response.statusCode === 200));
+    });
+    request.on('error', () => resolve(false));
+    request.on('timeout', () => request.destroy());
   });
 }
 
-async function stop(child: ChildProcess): Promise<void> {
-  const closed = once(child, 'close');
+/** Ends it and waits; a tree that is still there after its grace is killed, by the ids it has. */
+export async function end(child: ChildProcess, graceMs = 15_000): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  const tree = treeOf(child.pid ?? 0);
   child.kill('SIGTERM');
-  await closed;
-}
-
-function treeOf(pid: number): number[] {
-  const file = `/proc/${pid}/task/${pid}/children`;
-  const children = existsSync(file)
-    ? readFileSync(file, 'utf8').trim().split(' ').filter(Boolean).map(Number)
-    : childrenByParent(pid);
-  return [pid, ...children.flatMap(treeOf)];
-}
-
-/** Where the kernel does not list children. */
-function childrenByParent(parent: number): number[] {
-  const pids = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number);
-  return pids.filter((pid) => fieldsOf(pid)?.[1] === String(parent));
-}
-
-/** The fields of /proc/PID/stat after the name, the state first. */
-function fieldsOf(pid: number): string[] | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  } catch {
-    return undefined;
-  }
-}
-
-/** User and system time: clock ticks of 10 ms. */
-function cpuMsOf(pid: number): number {
-  const fields = fieldsOf(pid);
-  return fields === undefined ? 0 : (Number(fields[11]) + Number(fields[12])) * 10;
+  const timer = setTimeout(() => {
+    for (const pid of tree) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has left.
+      }
+    }
+  }, graceMs);
+  await exited;
+  clearTimeout(timer);
 }

@@ -60,6 +60,8 @@ export interface WorkerAssignment {
   readonly accessLog?: { readonly path: string; readonly format: AccessLogFormat };
   /** What the edge says in `X-Lameduck-Retry` with a request that it will send elsewhere if it is bounced. */
   readonly promiseToken?: string;
+  /** A directory of this user alone for what V8 has compiled. */
+  readonly compileCache?: string;
   /** Write the stack of a blocked event loop to the inherited pipe `fd` once it has been blocked for so long. */
   readonly hangStack?: { readonly fd: number; readonly afterMs: number };
 }

@@ -38,8 +38,8 @@ interface Tally {
   slowestMs: number;
 }
 
-/** So many adoptions without an answer make a sibling look busy. */
-const busyStep = 4;
+/** So many adoptions without an answer make a sibling look busy; fewer than a worker has under way at a time. */
+const busyStep = 2;
 
 /**
  * Passes connections from workers that leave to siblings. The master keeps its copy until a sibling has said that it

@@ -2,6 +2,7 @@ import { type ChildProcess, type SendHandle, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { MasterToWorker, WorkerAssignment, WorkerCounts, WorkerToMaster } from '@lameduck/core';
 import type { Logger } from 'pino';
+import { openCompileCache } from './compile-cache.ts';
 import type { ConnectionHandle, HandOffWorker } from './hand-off.ts';
 import { captureAfterMs, type HangStack, readHangStack } from './hang-stack.ts';
 import { latencyBucketsMs } from './metrics/latency-buckets.ts';
@@ -116,6 +117,7 @@ function assignment(
   options: MasterOptions,
   { id, generation }: { readonly id: number; readonly generation: number },
 ): WorkerAssignment {
+  const compileCache = openCompileCache(options.environment ?? process.env);
   const { entry, graceMs, killMarginMs, lingerMs, keepAliveMs, readinessPath, livenessPath } = options;
   return {
     ...options.worker,
@@ -130,6 +132,7 @@ function assignment(
     livenessPath,
     // Deadlines nest: the application's hooks must be over before we kill.
     shutdownMs: Math.round(killMarginMs * hooksShare),
+    ...(compileCache === undefined ? {} : { compileCache }),
     ...observation(options),
   };
 }

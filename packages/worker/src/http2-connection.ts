@@ -1,6 +1,6 @@
 import type { Http2Stream, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import { isTlsSocket } from './secure.ts';
 
 /** The HTTP/2 side of one connection. */
 export interface Http2Connection {
@@ -53,7 +53,7 @@ export function leaveHttp2(connection: Http2Connection, socket: Socket): void {
     return;
   }
   connection.isLeaving = true;
-  if (socket instanceof TLSSocket) {
+  if (isTlsSocket(socket)) {
     session.close();
     return;
   }

@@ -1,13 +1,13 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Http2Stream, IncomingHttpHeaders, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
-import { Server as TlsServer } from 'node:tls';
 import type { Bouncer } from './bounce.ts';
 import { requestName } from './connection.ts';
 import type { ConnectionTable } from './connection-table.ts';
 import type { RequestObserver } from './observe/request-observer.ts';
 import { answerProbe, findProbe, type ProbePaths } from './probes.ts';
 import { type LimitOptions, limitRequests } from './request-limits.ts';
+import { isTlsServer } from './secure.ts';
 
 /** What the interception needs from the life of the application. */
 export interface InterceptOptions extends ProbePaths {
@@ -90,7 +90,7 @@ export function interceptServer(server: Server, options: InterceptOptions): void
 
 function countConnections(server: Server, table: ConnectionTable): void {
   server.prependListener('connection', (socket: Socket) => table.accept(socket));
-  if (server instanceof TlsServer)
+  if (isTlsServer(server))
     server.prependListener('secureConnection', (socket: Socket) => table.secure(socket));
 }
 

@@ -2,6 +2,7 @@
  * The process that a master spawns: serves the entry named in LAMEDUCK_WORKER on the inherited socket.
  * Exit codes: 0 clean · 1 crashed, or a shutdown hook failed · 3 could not start · 5 something was aborted.
  */
+import module from 'node:module';
 import { readAssignment } from './assignment.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { errorFields, logError } from './log.ts';
@@ -57,6 +58,8 @@ try {
   // The application's own children are not workers of this master.
   delete process.env.LAMEDUCK_WORKER;
   entry = assignment.entry;
+  // A full disk, or a Node that has none, costs time only.
+  if (assignment.compileCache !== undefined) module.enableCompileCache?.(assignment.compileCache);
   lifecycle = await runWorker(assignment, link, ownSignals);
   process.removeListener('uncaughtException', fail);
 } catch (thrown) {

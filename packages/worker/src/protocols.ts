@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { createServer, type RequestListener, Server, type ServerOptions } from 'node:http';
+import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { Server as NetServer } from 'node:net';
-import { Server as TlsServer } from 'node:tls';
 import { acceptHttp2 } from './http2-preface.ts';
+import { http } from './node-http.ts';
+import { isTlsServer } from './secure.ts';
 import { describeThrown, WorkerError } from './worker-error.ts';
 
 /** What a server speaks beside HTTP/1.1. */
@@ -19,18 +20,18 @@ const options: ServerOptions = { requestTimeout: 0, connectionsCheckingInterval:
 
 /** Is it a server of node:http, node:https or node:http2, whichever copy of Node's types it has? */
 export function isHttpServer(value: unknown): value is Server {
-  if (value instanceof Server) return true;
+  if (value instanceof http.Server) return true;
   if (!(value instanceof NetServer)) return false;
   // The classes of node:http2 are not exported, and https.Server is a tls.Server.
   const { updateSettings } = value as { updateSettings?: unknown };
-  return typeof updateSettings === 'function' || (value instanceof TlsServer && 'maxHeadersCount' in value);
+  return typeof updateSettings === 'function' || (isTlsServer(value) && 'maxHeadersCount' in value);
 }
 
 /** A server that does not listen, for one listener. Throws `usage` for files that cannot be used. */
 export async function createAppServer(listener: RequestListener, protocols: Protocols): Promise<Server> {
   const { certfile, http2 = false } = protocols;
   if (certfile === undefined) {
-    const server = createServer(options, listener);
+    const server = http.createServer(options, listener);
     return http2 ? acceptHttp2(server) : server;
   }
   try {
@@ -57,7 +58,7 @@ export async function createAppServer(listener: RequestListener, protocols: Prot
  */
 export async function dressServer(server: Server, protocols: Protocols): Promise<Server> {
   if (protocols.certfile === undefined && protocols.http2 !== true) return server;
-  if (!(server instanceof Server)) {
+  if (!(server instanceof http.Server)) {
     const wanted = 'an application that does not bring its own TLS or HTTP/2 was wanted';
     throw new WorkerError(
       'usage',

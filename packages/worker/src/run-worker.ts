@@ -15,6 +15,7 @@ import { type OwnSignals, softenClose } from './program/own-signals.ts';
 import { readyMessage } from './program/ready-message.ts';
 import { listen } from './serve.ts';
 import { shared } from './shared-state.ts';
+import { warmUp } from './warm-up.ts';
 import { workerContext } from './worker-context.ts';
 import { describeThrown, WorkerError } from './worker-error.ts';
 
@@ -78,6 +79,7 @@ export async function runWorker(
 ): Promise<Lifecycle> {
   const observer = createObserver(assignment);
   const settings = { ...readSettings(assignment), observer, promiseToken: assignment.promiseToken };
+  await warmUp();
   const isReady = assignment.waitReady === true ? readyMessage() : undefined;
   const shutdownHooks: (() => unknown)[] = [() => ownSignals.run()];
   const start = (server: Server): Lifecycle =>

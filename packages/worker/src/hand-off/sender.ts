@@ -10,8 +10,12 @@ export interface HandOffChannel {
   refused(): void;
 }
 
-/** Connections out of service at a time: the rest is served here meanwhile, however slow the siblings are. */
-const windowSize = 8;
+/**
+ * Connections out of service at a time: the rest is served here meanwhile, however slow the siblings are. Node's
+ * channels pass one handle at a time, so that more would only wait longer (measured: 8 took as long in all, and twice
+ * as long each); one more than makes a sibling look busy to the master, so that a silent one does not hold up all.
+ */
+const windowSize = 3;
 
 /**
  * Hands idle connections over. One that is under way is not read any more, yet stays open and counted until the

@@ -1,5 +1,6 @@
-import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { errorFields, logError } from '../log.ts';
+import { http } from '../node-http.ts';
 import { requestSignal } from '../request-signal.ts';
 import { createRequest, type WebRequest } from './web-request.ts';
 import { writeResponse } from './web-response.ts';
@@ -23,7 +24,7 @@ function isResponse(value: unknown): value is Response {
 function answerPlainly(outgoing: ServerResponse, status: number): void {
   for (const name of outgoing.getHeaderNames()) outgoing.removeHeader(name);
   outgoing.statusCode = status;
-  const text = STATUS_CODES[status] ?? '';
+  const text = http.STATUS_CODES[status] ?? '';
   // What the handler may have set; HTTP/2 knows no such text.
   if (outgoing.req.httpVersionMajor === 1) outgoing.statusMessage = text;
   outgoing.setHeader('content-type', 'text/plain');

@@ -131,7 +131,7 @@ test('HTTP/1.1 connections of a server that speaks h2c, too, move', async (t) =>
 });
 
 test('an adopted connection is idle, not late with its header, and its keep-alive time starts anew', async (t) => {
-  const { port, spawnYoung } = await spawnOld({ keepAliveMs: 2500 });
+  const { port, spawnYoung } = await spawnOld({ keepAliveMs: 2500, environment: { SHORT_DEADLINES: '1' } });
   const client = await RawClient.connect(port);
   closeAll(t, client);
   client.get('/one');
@@ -291,7 +291,7 @@ test('a hundred connections move in a window, and both workers count right', asy
   t.diagnostic(
     `100 connections moved and the worker gone in ${Math.round(performance.now() - startedAt)} ms`,
   );
-  assert.ok(most <= 8, `${most} under way at once`);
+  assert.ok(most <= 3, `${most} under way at once`);
   const last = old.messages.findLast((message) => message.type === 'beat');
   assert.equal(last?.type === 'beat' ? last.counts.open : undefined, 0);
   young.messages.length = 0;

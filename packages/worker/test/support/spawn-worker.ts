@@ -49,11 +49,12 @@ export interface SpawnOptions extends Partial<WorkerAssignment> {
   readonly node?: string;
   /** A socket shared with other workers, instead of an own one. */
   readonly socket?: BoundHandle;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Spawns dist/main.js exactly as the master does: socket as fd 3, IPC, assignment in the environment. */
 export function spawnWorker(app: string, options: SpawnOptions = {}): SpawnedWorker {
-  const { node = process.execPath, socket, ...overrides } = options;
+  const { node = process.execPath, socket, environment, ...overrides } = options;
   const { handle, port } = socket === undefined ? bindSocket() : { handle: socket, port: 0 };
   const assignment: WorkerAssignment = {
     id: 1,
@@ -68,7 +69,7 @@ export function spawnWorker(app: string, options: SpawnOptions = {}): SpawnedWor
     ...overrides,
   };
   const child = spawn(node, [main], {
-    env: { ...process.env, LAMEDUCK_WORKER: JSON.stringify(assignment) },
+    env: { ...process.env, ...environment, LAMEDUCK_WORKER: JSON.stringify(assignment) },
     stdio: ['ignore', 'ignore', 'pipe', handle.fd, 'ipc'],
   });
   spawned.add({ child, handle });

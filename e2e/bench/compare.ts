@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { say, spread } from './figures.ts';
+import { missing, type RunningTarget, startTarget, type Target } from './targets.ts';
+
+const connections = 32;
+// the loader has a core of its own, so that it does not take turns with the server that it measures
+const loaderCpu = '1';
+
+export type Traffic = 'keep' | 'close';
+
+export interface Rounds {
+  readonly pairs: number;
+  /** Of one measurement. */
+  readonly runMs: number;
+}
+
+interface Sample {
+  readonly rate: number;
+  readonly cpuUsPerRequest: number;
+  readonly p99: number;
+  readonly failed: number;
+}
+
+interface Pair {
+  readonly ours: Sample;
+  readonly peer: Sample;
+}
+
+async function measure(target: RunningTarget, traffic: Traffic, runMs: number): Promise<Sample> {
+  const args = [join(import.meta.dirname, 'loader.ts'), target.port, connections, runMs, traffic].map(String);
+  const before = target.cpuMs();
+  const loader = spawn('taskset', ['-c', loaderCpu, process.execPath, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [output] = await Promise.all([text(loader.stdout), once(loader, 'close')]);
+  const { answered, failed, p99 } = JSON.parse(output) as { answered: number; failed: number; p99: number };
+  const cpuMs = target.cpuMs() - before;
+  return { rate: (answered * 1000) / runMs, cpuUsPerRequest: (cpuMs * 1000) / answered, p99, failed };
+}
+
+/** The table's head. */
+export function sayHead({ pairs, runMs }: Rounds): void {
+  say(
+    `${pairs} pairs of ${runMs} ms each, ${connections} connections; ours / peer: median (least to most)\n`,
+  );
+  say('| ours | peer | connections | throughput | CPU per request | p99 | failed: ours, peer |');
+  say('|---|---|---|---|---|---|---|');
+}
+
+/** Ours and the peer in turn, the first of a pair changing, so that neither always meets a warmer machine. */
+export async function compare(ours: Target, peer: Target, traffic: Traffic, rounds: Rounds): Promise<void> {
+  const absent = missing(peer);
+  if (absent !== undefined) {
+    say(`| ${ours.name} | ${absent} | | | | | |`);
+    return;
+  }
+  const one = await startTarget(ours);
+  const running = [one];
+  try {
+    const other = await startTarget(peer);
+    running.push(other);
+    for (const target of running) await measure(target, traffic, rounds.runMs);
+    const samples: Pair[] = [];
+    for (let index = 0; index < rounds.pairs; index += 1) {
+      const isFirst = index % 2 === 0;
+      const first = await measure(isFirst ? one : other, traffic, rounds.runMs);
+      const second = await measure(isFirst ? other : one, traffic, rounds.runMs);
+      samples.push(isFirst ? { ours: first, peer: second } : { ours: second, peer: first });
+    }
+    sayRow(ours.name, peer.name, traffic, samples);
+  } finally {
+    await Promise.all(running.map((target) => target.stop()));
+  }
+}
+
+function sayRow(ours: string, peer: string, traffic: Traffic, samples: readonly Pair[]): void {
+  const ratio = (pick: (sample: Sample) => number): string =>
+    spread(
+      samples.map((pair) => pick(pair.ours) / pick(pair.peer)),
+      2,
+    );
+  const failed = (pick: (pair: Pair) => Sample): number =>
+    samples.reduce((sum, pair) => sum + pick(pair).failed, 0);
+  const cells = [
+    ours,
+    peer,
+    traffic === 'keep' ? 'keep-alive' : 'one each',
+    ratio((sample) => sample.rate),
+    ratio((sample) => sample.cpuUsPerRequest),
+    ratio((sample) => sample.p99),
+    `${failed((pair) => pair.ours)}, ${failed((pair) => pair.peer)}`,
+  ];
+  say(`| ${cells.join(' | ')} |`);
+}
