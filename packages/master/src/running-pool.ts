@@ -8,7 +8,6 @@ import {
   type PoolEffect,
   type PoolEvent,
   type PoolFailure,
-  type PoolSettings,
   type PoolState,
   type RecycleReason,
   type ReloadOutcome,
@@ -23,39 +22,16 @@ import { type ConnectionHandle, HandOffRelay } from './hand-off.ts';
 import { createHooks } from './hooks.ts';
 import type { MasterOptions } from './options.ts';
 import { logTransition } from './pool-log.ts';
+import { poolSettings } from './pool-settings.ts';
 import { PoolTimers } from './pool-timers.ts';
 import { PoolWatch } from './pool-watch.ts';
+import { ReloadTickets } from './reload-tickets.ts';
 import { spawnWorker, type WorkerHandle, type WorkerListener } from './worker-process.ts';
-
-/** A quick stop is over within two seconds; the rest is for the processes to be reaped. */
-const quickMs = 1750;
-/** As long as the longest back-off: a loop slower than that needs none. */
-const healthyMs = 30_000;
 
 /** How a pool ended: its exit code, and why it never came up where it did not. */
 export interface PoolEnd {
   readonly code: number;
   readonly failure?: PoolFailure | undefined;
-}
-
-interface Ticket {
-  resolve(generation: number): void;
-  reject(error: LameduckError): void;
-}
-
-function settingsOf(options: MasterOptions): PoolSettings {
-  const { bootTimeoutMs, readyTimeoutMs, heartbeatTimeoutMs, graceMs, killMarginMs } = options;
-  const deadlineMs = graceMs + killMarginMs;
-  return {
-    extraWorkers: 1,
-    maxRecycling: options.maxRecycling ?? 1,
-    bootTimeoutMs,
-    readyTimeoutMs,
-    heartbeatTimeoutMs,
-    deadlineMs,
-    quickMs,
-    healthyMs,
-  };
 }
 
 /** The pool machine with its processes and timers: turns effects into signals, and the world into events. */
@@ -70,13 +46,12 @@ export class RunningPool {
   readonly #machine: Machine<PoolState, PoolEvent>;
   readonly #workers = new Map<number, WorkerHandle>();
   readonly #timers = new PoolTimers((timer) => this.#machine.send({ type: 'timerFired', timer }));
-  readonly #tickets = new Map<number, Ticket>();
+  readonly #tickets: ReloadTickets;
   readonly #handOff: HandOffRelay;
   /** Set for a stop whose workers bounce first: how long at most, and who hears that requests arrive. */
   #bounce: { readonly ms: number; busy(): void } | undefined;
   /** Of the graceful timeout, what was over before the stop began. */
   #spentMs = 0;
-  #nextTicket = 1;
   #lingerMs: number | null = null;
   #isLameDuck: boolean;
   #announce: () => void = () => undefined;
@@ -88,6 +63,7 @@ export class RunningPool {
     this.watch = new PoolWatch(options, createHooks(hooks, logger, readyTimeoutMs));
     this.#isLameDuck = options.launch?.succession?.isLameDuck === true;
     this.#fd = fd;
+    this.#tickets = new ReloadTickets(options.entry);
     this.announced = new Promise((resolve) => {
       this.#announce = resolve;
     });
@@ -97,7 +73,7 @@ export class RunningPool {
     const relayed = { takers: () => this.#takers(), worker: (id: number) => this.#workers.get(id) };
     this.#handOff = new HandOffRelay(relayed, options.logger);
     const log = logTransition(options.logger, (id) => this.#workers.get(id)?.pid);
-    const initial = initialPool(settingsOf(options), options.workers);
+    const initial = initialPool(poolSettings(options), options.workers);
     this.#machine = runMachine(
       stepPool,
       initial,
@@ -153,11 +129,7 @@ export class RunningPool {
 
   /** Resolves with the new generation once it serves alone; rejects with `reloadFailed`. */
   reload(): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const ticket = this.#nextTicket++;
-      this.#tickets.set(ticket, { resolve, reject });
-      this.#machine.send({ type: 'reloadRequested', ticket });
-    });
+    return this.#tickets.take((ticket) => this.#machine.send({ type: 'reloadRequested', ticket }));
   }
 
   /** Overrides how long idle connections linger, for all workers of now and in later drains; `null` ends that. */
@@ -323,19 +295,6 @@ export class RunningPool {
   #reply(tickets: readonly number[], outcome: ReloadOutcome): void {
     const { generation } = this.#machine.state;
     this.watch.reloaded(outcome, generation);
-    for (const id of tickets) {
-      const ticket = this.#tickets.get(id);
-      this.#tickets.delete(id);
-      if (outcome.type === 'done') ticket?.resolve(outcome.generation);
-      else ticket?.reject(reloadFailed(this.#options.entry, outcome.message, generation));
-    }
+    this.#tickets.settle(tickets, outcome, generation);
   }
-}
-
-function reloadFailed(entry: string, reason: string, generation: number): LameduckError {
-  return new LameduckError(
-    'reloadFailed',
-    `Cannot reload "${entry}": new workers that become ready were wanted: current value is ${reason}`,
-    { entry, reason, generation },
-  );
 }

@@ -10,15 +10,7 @@ import { errorFields, logError } from './log.ts';
 import type { Settings } from './options.ts';
 import { afterQuietTurn } from './quiet-turn.ts';
 import { runMachine } from './run-machine.ts';
-import { type Counts, type Member, shared } from './shared-state.ts';
-
-/** What the end of one drain was. */
-export interface DrainReport {
-  /** 0 nothing lost · 1 a shutdown hook failed or took too long · 5 something outlived the grace period. */
-  readonly code: 0 | 1 | 5;
-  /** What outlived the grace period, as `METHOD /path`. */
-  readonly aborted: readonly string[];
-}
+import { type Counts, type DrainReport, type Member, shared } from './shared-state.ts';
 
 /** What is told to the outside of one application. */
 export interface LifecycleHooks {
@@ -42,7 +34,7 @@ export interface LifecycleHooks {
 export class Lifecycle implements Member {
   readonly ended: Promise<DrainReport>;
   readonly handOff: HandOff | undefined;
-  readonly #server: Server;
+  readonly server: Server;
   readonly #table = new ConnectionTable();
   readonly #bouncer: Bouncer;
   readonly #settings: Settings;
@@ -51,10 +43,11 @@ export class Lifecycle implements Member {
   readonly #machine: { readonly state: DrainState; send(event: DrainEvent): void };
   /** Only what WebSockets are told depends on it. */
   #isReplaced = false;
+  #heir: Member | undefined;
   #resolveEnded: (report: DrainReport) => void = () => undefined;
 
   constructor(server: Server, settings: Settings, hooks: LifecycleHooks) {
-    this.#server = server;
+    this.server = server;
     this.#settings = settings;
     this.#hooks = hooks;
     this.#bouncer = new Bouncer(settings.promiseToken);
@@ -96,11 +89,20 @@ export class Lifecycle implements Member {
   }
 
   terminate(): void {
-    this.#machine.send({ type: 'terminate' });
+    if (this.#heir === undefined) this.#machine.send({ type: 'terminate' });
+    else this.#heir.terminate();
   }
 
   quit(): void {
-    this.#machine.send({ type: 'quit' });
+    if (this.#heir === undefined) this.#machine.send({ type: 'quit' });
+    else this.#heir.quit();
+  }
+
+  yieldTo(heir: Member): readonly (() => unknown)[] {
+    this.discard();
+    this.#heir = heir;
+    void heir.ended.then(this.#resolveEnded);
+    return this.#hooks.shutdownHooks;
   }
 
   /** Like `terminate`, but promised requests are bounced, and new connections accepted until `release`. */
@@ -109,7 +111,7 @@ export class Lifecycle implements Member {
   }
 
   release(): void {
-    afterQuietTurn(this.#server, () => this.#machine.send({ type: 'released' }));
+    afterQuietTurn(this.server, () => this.#machine.send({ type: 'released' }));
   }
 
   /** Siblings go on serving: no lame-duck time, and WebSockets are told 1012 instead of 1001. */
@@ -134,7 +136,7 @@ export class Lifecycle implements Member {
   #createHandOff(link: HandOffLink | undefined): HandOff | undefined {
     if (link === undefined) return undefined;
     return new HandOff(link, {
-      server: this.#server,
+      server: this.server,
       table: this.#table,
       isServing: () => this.#machine.state.phase === 'serving',
       replaced: () => this.replaced(),
@@ -212,7 +214,7 @@ export class Lifecycle implements Member {
   #stopAccepting(): void {
     // Not http.Server's close(): it truncates answers that a slow reader has not taken yet, and stops the
     // timeouts of half-sent headers (Node 20 to 26).
-    NetServer.prototype.close.call(this.#server);
+    NetServer.prototype.close.call(this.server);
     if (this.#table.size === 0) this.#machine.send({ type: 'emptied' });
   }
 

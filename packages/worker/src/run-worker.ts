@@ -82,8 +82,17 @@ export async function runWorker(
   await warmUp();
   const isReady = assignment.waitReady === true ? readyMessage() : undefined;
   const shutdownHooks: (() => unknown)[] = [() => ownSignals.run()];
-  const start = (server: Server): Lifecycle =>
-    new Lifecycle(server, settings, createHooks(link, createBeats(), observer, shutdownHooks));
+  function start(server: Server): Lifecycle {
+    // A program that serves with `serve` or `attach` of its own: one of us counts, and drains.
+    const own = [...shared.members].find((member) => member.server === server);
+    const lifecycle = new Lifecycle(
+      server,
+      settings,
+      createHooks(link, createBeats(), observer, shutdownHooks),
+    );
+    shutdownHooks.unshift(...(own?.yieldTo(lifecycle) ?? []));
+    return lifecycle;
+  }
   const lifecycle = await serveEntry(assignment, start, shutdownHooks);
   if (assignment.hangStack !== undefined) watchHang(assignment.hangStack.fd, assignment.hangStack.afterMs);
   await isReady;

@@ -1,8 +1,9 @@
 import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo, ListenOptions } from 'node:net';
 import { type Application, prepareServer } from './application.ts';
-import { type DrainReport, Lifecycle } from './lifecycle.ts';
+import { Lifecycle } from './lifecycle.ts';
 import { type AttachOptions, readSettings, type ServeOptions } from './options.ts';
+import type { DrainReport } from './shared-state.ts';
 import { installSignalHandlers } from './signals.ts';
 import { WorkerError } from './worker-error.ts';
 

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 
 /** Counts of one worker at one moment. */
 export interface Counts {
@@ -16,10 +16,23 @@ export interface Counts {
 
 /** One served application of this process. */
 export interface Member {
+  readonly server: Server;
   readonly inFlight: number;
+  /** Resolves when its drain is over. */
+  readonly ended: Promise<DrainReport>;
   counts(): Counts;
   terminate(): void;
   quit(): void;
+  /** Another one counts and drains the same server from now on; gives the shutdown hooks that it must run. */
+  yieldTo(heir: Member): readonly (() => unknown)[];
+}
+
+/** What the end of one drain was. */
+export interface DrainReport {
+  /** 0 nothing lost · 1 a shutdown hook failed or took too long · 5 something outlived the grace period. */
+  readonly code: 0 | 1 | 5;
+  /** What outlived the grace period, as `METHOD /path`. */
+  readonly aborted: readonly string[];
 }
 
 /** What all copies of this module in one process share: the application's own copy and the master's. */

@@ -52,6 +52,19 @@ for (const name of ['brutal.cjs', 'express.mjs', 'koa.cjs', 'fastify.mjs', 'read
   });
 }
 
+test('a program that serves with serve() is counted and drained once, and its own shutdown hook runs', async () => {
+  const worker = spawnWorker('programs/serving.mjs');
+  await worker.message('ready');
+  const counted = await fetchText(worker.port, '/counts');
+  assert.match(counted, /"inFlight":1,"answered":0/);
+  const slow = fetchText(worker.port, '/slow');
+  await fetchText(worker.port, '/counts');
+  worker.kill('SIGTERM');
+  assert.match(await slow, /served$/);
+  assert.equal(await worker.exited, 0);
+  assert.match(worker.stderr(), /^own hook ran$/m);
+});
+
 test('two workers run one program that names one port', async () => {
   const first = spawnWorker('programs/fastify.mjs');
   await first.message('ready');
