@@ -36,7 +36,8 @@ it('E26: SIGTERM bounces and accepts until the node is quiet, then refuses; what
     (await master.status()).workers.some(({ inFlight }) => inFlight === 1),
   );
   await begun(master);
-  assert.equal(await promised(port), 'ECONNRESET');
+  // the master tells of its own decision; the workers hear of it a moment later
+  await until('it bounces', async () => (await promised(port)) === 'ECONNRESET');
   assert.equal((await ask(port, '/x', false, 'a body')).status, 200);
   const quiet = await master.waitLog((line) => line.msg === 'leaving in-band: no longer accepting');
   assert.ok(Number(quiet.quietMs) >= 700, JSON.stringify(quiet));
