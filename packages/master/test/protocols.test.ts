@@ -113,7 +113,7 @@ for (const [scheme, worker] of [
       [],
     );
     const answered = results.reduce((sum, [count]) => sum + count, 0);
-    assert.ok(answered > 100, `only ${answered} answered`);
+    assert.ok(answered > 20, `only ${answered} answered`);
     master.signal('SIGTERM');
     assert.equal((await master.ended).code, 0);
   });

@@ -7,7 +7,10 @@ export interface Http2Connection {
   readonly session: ServerHttp2Session;
   /** Streams not yet closed, with `METHOD /path`. */
   readonly streams: Map<Http2Stream, string>;
-  /** The client's settings have arrived: it speaks HTTP/2, and may be told something. */
+  /**
+   * The client has acknowledged our settings: it speaks HTTP/2, and may be told something. Not before: what we write
+   * past Node could overtake the settings that Node has not sent yet, and the first frame must be those.
+   */
   isGreeted: boolean;
   isLeaving: boolean;
 }
@@ -15,7 +18,7 @@ export interface Http2Connection {
 /** Begins to follow a session. */
 export function createHttp2Connection(session: ServerHttp2Session): Http2Connection {
   const connection = { session, streams: new Map(), isGreeted: false, isLeaving: false };
-  session.once('remoteSettings', () => {
+  session.once('localSettings', () => {
     connection.isGreeted = true;
   });
   return connection;
@@ -49,7 +52,7 @@ export function leaveHttp2(connection: Http2Connection, socket: Socket): void {
   const { session } = connection;
   if (connection.isLeaving || session.closed || session.destroyed) return;
   if (!connection.isGreeted) {
-    session.once('remoteSettings', () => leaveHttp2(connection, socket));
+    session.once('localSettings', () => leaveHttp2(connection, socket));
     return;
   }
   connection.isLeaving = true;

@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { Bouncer } from './bounce.ts';
 import { ConnectionTable } from './connection-table.ts';
+import type { IdleBudgets } from './connection-verdict.ts';
 import { startDrain, stepDrain } from './drain.ts';
 import type { DrainEffect, DrainEvent, DrainState, DrainTimer } from './drain-state.ts';
 import { HandOff, type HandOffLink } from './hand-off/hand-off.ts';
@@ -172,8 +173,10 @@ export class Lifecycle implements Member {
         this.#startTimer(effect.timer, effect.ms);
         break;
       case 'closeIdle':
+        this.#closeIdle(effect);
+        break;
       case 'closeSettled':
-        this.#table[effect.type](effect);
+        this.#table.closeSettled(effect);
         break;
       case 'startHandOff':
       case 'endHandOff':
@@ -195,6 +198,14 @@ export class Lifecycle implements Member {
         this.#exit({ code: effect.code, aborted: effect.aborted });
         break;
     }
+  }
+
+  /**
+   * Behind the reads of this turn: where the process had to wait for the CPU, a timer runs before it has seen what
+   * arrived meanwhile, and a connection with a request in it is not idle.
+   */
+  #closeIdle(budgets: IdleBudgets): void {
+    setImmediate(() => this.#table.closeIdle(budgets));
   }
 
   #moveIdle(isOn: boolean): void {

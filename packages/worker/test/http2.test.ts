@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { request } from 'node:https';
+import { connect as connectTcp } from 'node:net';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { delay, fetchText, RawClient } from './support/raw-client.ts';
@@ -76,6 +77,23 @@ for (const [scheme, options] of [
     assert.deepEqual(await slow, { status: 200, body: 'slow but whole', code: 0 });
     assert.equal(await worker.exited, 0);
   });
+
+  if (scheme === 'http') {
+    test('R14: a client whose connection was silent when the drain began is told after our settings, and answered', async () => {
+      const worker = await started('plain.ts', { ...options, lingerMs: 5000 });
+      const socket = connectTcp(worker.port, '127.0.0.1');
+      await once(socket, 'connect');
+      // it has certainly been accepted when a later one has been answered
+      await fetchText(worker.port, '/hello');
+      worker.kill('SIGTERM');
+      await worker.message('draining');
+      const client = connect('http://127.0.0.1', { createConnection: () => socket });
+      client.on('error', () => undefined);
+      clients.add(client);
+      assert.deepEqual(await ask(client, '/hello'), { status: 200, body: 'hello', code: 0 });
+      assert.equal(await worker.exited, 0);
+    });
+  }
 
   const late = scheme === 'http' ? 'are answered' : 'are refused, unprocessed';
   test(`R14: over ${scheme} streams that a client sends before it has read the GOAWAY ${late}`, async () => {
