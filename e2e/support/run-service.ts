@@ -70,22 +70,29 @@ export function makeRunFolder(): string {
 }
 
 /** Starts a service and waits for its `ready` line. */
-export async function runService(spec: ServiceSpec): Promise<RunningService> {
+export async function runService(spec: ServiceSpec, how: StartOptions = {}): Promise<RunningService> {
   const folder = makeRunFolder();
   const ledgerDir = join(folder, 'ledger');
   mkdirSync(ledgerDir);
   const ports = await freePorts(spec.nodes.length + 1);
   const configFile = join(folder, 'lameduck.yaml');
   writeFileSync(configFile, stringify(serviceConfig(spec, ports, ledgerDir)));
-  return startUp({ folder, ledgerDir, ports, configFile });
+  return startUp({ folder, ledgerDir, ports, configFile }, how);
 }
 
 type Place = Pick<RunningService, 'folder' | 'ledgerDir' | 'ports' | 'configFile'>;
 
+export interface StartOptions {
+  /** Arguments of Node, before the program. */
+  readonly nodeArguments?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** Starts `lameduck up` for a configuration that is there already. */
-export async function startUp(place: Place): Promise<RunningService> {
-  const up = spawn(process.execPath, [launcher, 'up'], {
+export async function startUp(place: Place, how: StartOptions = {}): Promise<RunningService> {
+  const up = spawn(process.execPath, [...(how.nodeArguments ?? []), launcher, 'up'], {
     cwd: place.folder,
+    env: { ...process.env, ...how.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let log = '';

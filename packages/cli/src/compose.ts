@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,7 +23,10 @@ import { promiseToken } from './promise-token.ts';
 /** This program as a command, for the masters that it starts. */
 const launcher: string = join(dirname(fileURLToPath(import.meta.url)), '..', 'bin', 'lameduck.cjs');
 
-/** Makes the adapters for a configuration and the controller over them. Throws `alreadyRunning`. */
+/** Each effect of an operation, before and after: for whoever wants to watch a controller, or to end it just there. */
+const effects = channel('lameduck:effect');
+
+/** Makes the adapters for a configuration and the controller over them. Throws `alreadyRunning`, `storeFailed`. */
 export function composeController(config: Config, paths: ServicePaths, logger: Logger): Controller {
   prepareStateFolder(paths);
   return createController({
@@ -33,6 +37,7 @@ export function composeController(config: Config, paths: ServicePaths, logger: L
     checks: createHealthChecks(config, logger),
     clock: systemClock,
     logger,
+    onEffect: (point) => effects.publish(point),
   });
 }
 

@@ -11,6 +11,7 @@ import {
 import type { Logger } from 'pino';
 import { Changes } from './changes.ts';
 import { createEdgeSet } from './edge-set.ts';
+import type { OnEffect } from './effect-point.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { Isolation } from './isolation.ts';
 import { availability, createNodeRecord, type NodeRecord, noteState } from './node-record.ts';
@@ -25,6 +26,8 @@ import { Revival } from './revival.ts';
 import type { OnProgress } from './run-operation.ts';
 import { runRollout } from './run-rollout.ts';
 import { type ServiceLife, startService, stopService } from './service-life.ts';
+import { createServiceStore } from './store/service-store.ts';
+import { Unsettled } from './unsettled.ts';
 import { edgeStatus, nodeStatus } from './views.ts';
 
 /** `status` shows what it knows rather than wait longer for an edge or a node. */
@@ -40,6 +43,8 @@ export interface ControllerParts {
   readonly checks: HealthChecks;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Told of each step of an operation before and after it touches the world. */
+  readonly onEffect?: OnEffect;
 }
 
 /** Runs one service: its edges, its nodes and every operation on them. */
@@ -89,11 +94,14 @@ class ServiceController implements Controller {
     });
     const start = (record: NodeRecord): Promise<void> => this.#operations.revive(record);
     const revival = new Revival({ clock, logger, start, onDeath: changes.notify, closing });
-    const shared = { ...parts, records, edges, monitor };
+    const kept = { store: createServiceStore(parts.store), unsettled: new Unsettled(clock, logger) };
+    const shared = { ...parts, ...kept, records, edges, monitor };
+    const { onEffect = () => {} } = parts;
+    const told = { onStarted: revival.follow, onReleased: revival.released, onEffect };
     this.#parts = parts;
     this.#records = records;
-    this.#operations = new Operations({ ...shared, changes, closing, onStarted: revival.follow });
-    this.#life = { ...shared, isolation, revival };
+    this.#operations = new Operations({ ...shared, changes, closing, ...told });
+    this.#life = { ...shared, isolation, revival, operations: this.#operations };
     this.#passive = new PassiveWatch(records, parts.edges, monitor, around);
   }
 
@@ -132,7 +140,9 @@ class ServiceController implements Controller {
     refuseWideBatch(this.#parts.config, records, nodes.slice(0, batch));
     const parts = {
       clock: this.#parts.clock,
-      store: this.#parts.store,
+      store: this.#life.store,
+      unsettled: this.#life.unsettled,
+      logger: this.#parts.logger,
       nodes,
       skipped: names(records.filter(isTaken)),
       restart: (node: string, report: OnProgress) => this.operate('restart', node, report),
@@ -141,13 +151,15 @@ class ServiceController implements Controller {
   }
 
   history(limit: number): Promise<readonly HistoryEntry[]> {
-    return this.#parts.store.history(limit);
+    return this.#life.store.history(limit);
   }
 
   async close(signal: AbortSignal): Promise<void> {
     this.#closing.abort(new LameduckError('notRunning', 'Cannot go on: the controller is stopping'));
     this.#life.monitor.stop();
     await this.#life.isolation.settled();
+    await this.#operations.settled();
+    await this.#life.unsettled.close();
     try {
       await stopService(this.#life, signal);
     } finally {

@@ -1,6 +1,6 @@
 import { explainDown, findPanic, isOnlyHeld, LameduckError, mayIsolate, type Panic } from '@lameduck/core';
 import type { Logger } from 'pino';
-import type { EdgeSet } from './edge-set.ts';
+import { type EdgeSet, isPartlyOut } from './edge-set.ts';
 import { availability, type NodeRecord, opinion } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
 
@@ -105,7 +105,7 @@ export class Isolation {
   }
 
   #fail(record: NodeRecord, change: 'isolate' | 'return', error: unknown): void {
-    if (change === 'isolate') record.out.delete('health');
+    if (change === 'isolate' && !isPartlyOut(error)) record.out.delete('health');
     const { code, message } = LameduckError.from(error);
     if (this.#signal.aborted) return;
     this.#logger.error({ node: record.config.name, change, code, reason: message }, 'isolation failed');

@@ -1,35 +1,47 @@
 import {
   type Config,
-  formatMs,
   guardRemoval,
+  interruptedReport,
   LameduckError,
   type OperationEvent,
   type OperationKind,
   type OperationReport,
   type OperationSpec,
   type OperationState,
+  outAfter,
   type PhaseName,
+  type ResumePhase,
+  wishAfter,
 } from '@lameduck/core';
 import type { Logger } from 'pino';
 import type { Changes } from './changes.ts';
 import type { EdgeSet } from './edge-set.ts';
+import type { EffectPoint, OnEffect } from './effect-point.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import { availability, type NodeRecord, noteState } from './node-record.ts';
+import type { OperationSurroundings } from './operation-shell.ts';
 import type { Clock } from './ports/clock.ts';
 import type { ProcessIdentity } from './ports/node-runner.ts';
-import type { Store, Wish } from './ports/store.ts';
+import { refuseBusy, refuseImpossible, refuseLeave, refuseUnrecorded } from './refusals.ts';
 import { type OnProgress, runOperation } from './run-operation.ts';
+import type { NotedOperation, OperationNote, OperationRecord } from './store/operation-log.ts';
+import type { ServiceStore } from './store/service-store.ts';
+import type { Unsettled } from './unsettled.ts';
 
 export interface OperationsParts {
   readonly config: Config;
   readonly records: readonly NodeRecord[];
   readonly edges: EdgeSet;
   readonly monitor: HealthMonitor;
-  readonly store: Store;
+  readonly store: ServiceStore;
+  readonly unsettled: Unsettled;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Told of every process that an operation started. */
   readonly onStarted: (record: NodeRecord, process: ProcessIdentity) => void;
+  /** Told when a node's lock is free again. */
+  readonly onReleased: (record: NodeRecord) => void;
+  readonly onEffect: OnEffect;
   readonly changes: Changes;
   /** Aborts when the controller stops. */
   readonly closing: AbortSignal;
@@ -46,18 +58,13 @@ export interface LeaveRequest {
 /** Of the time until a leaving node goes in any case, what it waits for its turn; the rest is for the edges. */
 const patienceShare = 2 / 3;
 
-/** What the operator wants from now on, once the operation has succeeded. */
-const wishes: Readonly<Record<OperationKind, Wish>> = {
-  drain: 'drained',
-  stop: 'stopped',
-  ready: 'ready',
-  start: 'ready',
-  restart: 'ready',
-};
+/** Who wants an operation: an operator is refused where it cannot be recorded, a node needs it in any case. */
+type Wanted = 'byOperator' | 'byNode';
 
 /** Every operation goes through here: one at a time for each node, guarded, recorded. */
 export class Operations {
   readonly #parts: OperationsParts;
+  readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(parts: OperationsParts) {
     this.#parts = parts;
@@ -68,7 +75,7 @@ export class Operations {
     this.#parts.closing.throwIfAborted();
     refuseBusy(record, kind, this.#parts.clock);
     refuseImpossible(record, kind);
-    return this.#perform(specOf(kind, record.config.name, this.#parts.config), record, onProgress);
+    return this.#perform(this.#specOf(kind, record), record, onProgress, 'byOperator');
   }
 
   /**
@@ -81,7 +88,7 @@ export class Operations {
     { pid, waitMs }: LeaveRequest,
     onProgress: OnProgress,
   ): Promise<OperationReport> {
-    const { clock, closing, config, changes } = this.#parts;
+    const { clock, closing, changes } = this.#parts;
     const deadline = clock.now() + waitMs * patienceShare;
     const node = record.config.name;
     refuseLeave(record, pid);
@@ -94,37 +101,108 @@ export class Operations {
         refuseLeave(record, pid);
       }
       const patienceMs = Math.max(0, deadline - clock.now());
-      return await this.#perform({ ...specOf('restart', node, config), patienceMs }, record, onProgress);
+      const spec = { ...this.#specOf('restart', record), patienceMs };
+      return await this.#perform(spec, record, onProgress, 'byNode');
     } finally {
       if (record.leavingPid === pid) record.leavingPid = undefined;
-    }
-  }
-
-  /** Holds the node's lock from before the first await to the end. */
-  async #perform(spec: OperationSpec, record: NodeRecord, onProgress: OnProgress): Promise<OperationReport> {
-    const { clock, store, changes } = this.#parts;
-    const { kind } = spec;
-    record.operation = { kind, beganAt: clock.now(), phase: 'check' };
-    try {
-      const id = await store.begin(kind, record.config.name, clock.timestamp());
-      const report = await this.#execute(spec, record, onProgress);
-      await this.#settle(kind, record, report);
-      await store.end(id, report);
-      return report;
-    } finally {
-      record.operation = undefined;
-      noteState(record, clock.now());
-      changes.notify();
     }
   }
 
   /** Starts a node that died; a failure is logged, the next death tries again. */
   async revive(record: NodeRecord): Promise<void> {
     try {
-      await this.run('start', record, () => {});
+      refuseBusy(record, 'start', this.#parts.clock);
+      refuseImpossible(record, 'start');
+      await this.#perform(this.#specOf('start', record), record, () => {}, 'byNode');
     } catch (error) {
       const reason = LameduckError.from(error).message;
       this.#parts.logger.error({ node: record.config.name, reason }, 'revival failed');
+    }
+  }
+
+  /** Takes up an operation whose controller ended in it; resolves when it has ended, however that is. */
+  async resume(
+    noted: NotedOperation,
+    at: ResumePhase,
+    record: NodeRecord,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { note } = noted;
+    const spec = { ...this.#specOf(note.kind, record), resumeAt: at };
+    const kept = this.#parts.store.continueOperation(noted);
+    await this.#hold(spec, record, async () => {
+      const report = await this.#execute(spec, record, kept, () => {}, signal);
+      await this.#settle(record, report, kept, interruptedReport(note, 'resumed', report));
+    });
+  }
+
+  /** Ends an operation whose controller ended before it had signalled: the edges are as if it had never been. */
+  async revert(noted: NotedOperation): Promise<void> {
+    const report = interruptedReport(noted.note, 'reverted');
+    this.#parts.logger.info({ ...report }, 'operation ended');
+    const kept = this.#parts.store.continueOperation(noted);
+    await this.#parts.unsettled.attempt(report.node, () => kept.settle(report, undefined));
+  }
+
+  /** Resolves when no operation is under way. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+  }
+
+  async #perform(
+    spec: OperationSpec,
+    record: NodeRecord,
+    onProgress: OnProgress,
+    wanted: Wanted,
+  ): Promise<OperationReport> {
+    return this.#hold(spec, record, async () => {
+      const kept = await this.#begin(spec, record, wanted);
+      const report = await this.#execute(spec, record, kept, onProgress, this.#parts.closing);
+      await this.#settle(record, report, kept, report);
+      return report;
+    });
+  }
+
+  /** Holds the node's lock from before the first await to the end. */
+  async #hold<T>(spec: OperationSpec, record: NodeRecord, work: () => Promise<T>): Promise<T> {
+    const { clock, changes, onReleased } = this.#parts;
+    record.operation = { kind: spec.kind, beganAt: clock.now(), phase: spec.resumeAt ?? 'check' };
+    const working = work();
+    this.#underWay.add(working);
+    try {
+      return await working;
+    } finally {
+      this.#underWay.delete(working);
+      record.operation = undefined;
+      onReleased(record);
+      noteState(record, clock.now());
+      changes.notify();
+    }
+  }
+
+  async #begin(spec: OperationSpec, record: NodeRecord, wanted: Wanted): Promise<OperationRecord> {
+    const { store, clock, logger } = this.#parts;
+    const { kind, node } = spec;
+    const draft: Omit<OperationNote, 'id' | 'controller'> = {
+      kind,
+      node,
+      beganAt: clock.timestamp(),
+      phase: firstPhases[kind] ?? 'check',
+      ...(spec.patienceMs === undefined ? {} : { cause: 'node' }),
+      ...(record.process === undefined ? {} : { process: record.process }),
+    };
+    try {
+      this.#reach(spec, 'begin', 'before');
+      await this.#parts.unsettled.settle(node);
+      const kept = await store.beginOperation(draft);
+      this.#reach(spec, 'begin', 'after');
+      return kept;
+    } catch (thrown) {
+      const error = LameduckError.from(thrown);
+      if (error.code !== 'storeFailed') throw error;
+      if (wanted === 'byOperator') throw refuseUnrecorded(kind, node, error);
+      logger.error({ node, operation: kind, reason: error.message }, 'operation not recorded');
+      return unrecorded;
     }
   }
 
@@ -139,10 +217,15 @@ export class Operations {
 
   readonly #overruleGuard = (record: NodeRecord): void => void record.out.add('operation');
 
-  #execute(spec: OperationSpec, record: NodeRecord, onProgress: OnProgress): Promise<OperationReport> {
-    const { edges, monitor, clock, logger, store, closing, changes } = this.#parts;
-    const { kind } = spec;
-    const node = record.config.name;
+  #execute(
+    spec: OperationSpec,
+    record: NodeRecord,
+    kept: OperationRecord,
+    onProgress: OnProgress,
+    signal: AbortSignal,
+  ): Promise<OperationReport> {
+    const { edges, monitor, clock, logger, onEffect, changes } = this.#parts;
+    const { kind, node } = spec;
     const observe = (event: OperationEvent, from: OperationState, to: OperationState): void => {
       if (event.type === 'started' && record.process !== undefined)
         this.#parts.onStarted(record, record.process);
@@ -152,100 +235,61 @@ export class Operations {
         'operation step',
       );
     };
-    const noteTermination = (): Promise<void> =>
-      store.setWish(node, kind === 'restart' ? 'leaving' : 'stopped');
-    const turn = (signal: AbortSignal): Promise<void> => changes.next(signal);
+    const note: OperationSurroundings['note'] = (phase, proofs) =>
+      kept.note({
+        phase,
+        ...(record.process === undefined ? {} : { process: record.process }),
+        ...(proofs.length === 0 ? {} : { proofs }),
+      });
+    const turn = (waiting: AbortSignal): Promise<void> => changes.next(waiting);
     const guards = { guard: this.#guard, overruleGuard: this.#overruleGuard, turn };
-    const around = { edges, monitor, clock, ...guards, noteTermination, observe };
-    return runOperation(spec, record, around, onProgress, closing);
+    const around = { edges, monitor, clock, ...guards, note, onEffect, observe };
+    return runOperation(spec, record, around, onProgress, signal);
   }
 
-  /** What the end of an operation means for the node: why it stays out, and what the operator wants of it. */
-  async #settle(kind: OperationKind, record: NodeRecord, report: OperationReport): Promise<void> {
-    const { logger, store } = this.#parts;
-    logger.info({ ...report }, 'operation ended');
-    record.out.delete('operation');
-    if (report.result === 'refused') return;
-    if (report.result === 'failed') {
-      record.reason = report.reason;
-      keepFailedOut(record, report);
-      await store.setWish(record.config.name, 'ready');
-      return;
-    }
-    record.reason = undefined;
-    const wish = wishes[kind];
+  /**
+   * What the end of an operation means for the node: why it stays out, and what the operator wants of it. `told` is
+   * the report for the history.
+   */
+  async #settle(
+    record: NodeRecord,
+    report: OperationReport,
+    kept: OperationRecord,
+    told: OperationReport,
+  ): Promise<void> {
+    const { operation, node, result } = report;
+    this.#parts.logger.info({ ...report }, 'operation ended');
+    const out = outAfter(report, [...record.out], record.process !== undefined);
     record.out.clear();
-    if (wish === 'drained') record.out.add('operator');
-    if (wish === 'stopped') record.out.add('stopped');
-    await store.setWish(record.config.name, wish);
+    for (const reason of out) record.out.add(reason);
+    if (result !== 'refused') record.reason = result === 'failed' ? report.reason : undefined;
+    const point = { operation, node, effect: 'settle' } as const;
+    this.#parts.onEffect({ ...point, when: 'before' });
+    await this.#parts.unsettled.attempt(node, () => kept.settle(told, wishAfter(report)));
+    this.#parts.onEffect({ ...point, when: 'after' });
+  }
+
+  #reach({ kind, node }: OperationSpec, effect: EffectPoint['effect'], when: EffectPoint['when']): void {
+    this.#parts.onEffect({ operation: kind, node, effect, when });
+  }
+
+  #specOf(kind: OperationKind, record: NodeRecord): OperationSpec {
+    const { shutdown, startup } = this.#parts.config;
+    return {
+      kind,
+      node: record.config.name,
+      limits: {
+        drainMs: shutdown.drainTimeoutMs,
+        graceMs: shutdown.timeoutGracefulShutdownMs,
+        marginMs: shutdown.marginMs,
+        startupMs: startup.timeoutMs,
+      },
+    };
   }
 }
 
-/**
- * A node whose removal failed never left. One that failed later stays out for its health: as soon as its checks
- * have risen it is brought back, so a failed operation strands no node.
- */
-function keepFailedOut(record: NodeRecord, report: OperationReport): void {
-  const last = report.phases.at(-1)?.name;
-  if (last === 'check' || last === 'remove') return;
-  record.out.delete('stopped');
-  record.out.add(record.process === undefined ? 'stopped' : 'health');
-}
+/** Where an operation begins that does not take the node out first. */
+const firstPhases: Partial<Record<OperationKind, PhaseName>> = { start: 'start', ready: 'health' };
 
-function specOf(kind: OperationKind, node: string, config: Config): OperationSpec {
-  const { shutdown, startup } = config;
-  return {
-    kind,
-    node,
-    limits: {
-      drainMs: shutdown.drainTimeoutMs,
-      graceMs: shutdown.timeoutGracefulShutdownMs,
-      marginMs: shutdown.marginMs,
-      startupMs: startup.timeoutMs,
-    },
-  };
-}
-
-/** Phases in which the SIGTERM is our own: no edge can pick the node any more. */
-const releasedPhases: readonly PhaseName[] = ['terminate', 'wait', 'kill'];
-
-function refuseLeave({ config, process, operation }: NodeRecord, pid: number): void {
-  const isReleased = operation !== undefined && releasedPhases.includes(operation.phase);
-  if (process?.pid === pid && !isReleased) return;
-  const got = isReleased ? 'one that is out already' : `pid ${pid}`;
-  throw new LameduckError(
-    'notRunning',
-    `Cannot let node "${config.name}" leave: its main process in rotation is wanted (pid ${process?.pid ?? 'none'}): current value is ${got}`,
-    { node: config.name, pid },
-  );
-}
-
-function refuseBusy(record: NodeRecord, kind: OperationKind, clock: Clock): void {
-  const held = record.operation;
-  if (held === undefined) return;
-  const node = record.config.name;
-  const since = formatMs(clock.now() - held.beganAt);
-  throw new LameduckError(
-    'busy',
-    `Cannot ${kind} node "${node}": one operation at a time is wanted: "${held.kind}" has run for ${since} and is at ${held.phase}`,
-    { node, operation: held.kind, phase: held.phase },
-  );
-}
-
-function refuseImpossible(record: NodeRecord, kind: OperationKind): void {
-  const node = record.config.name;
-  const isRunning = record.process !== undefined;
-  if (kind === 'start') {
-    if (!isRunning || record.out.size > 0) return;
-    throw new LameduckError(
-      'usage',
-      `Cannot start node "${node}": a stopped node is wanted: it runs and is in rotation`,
-    );
-  }
-  if (isRunning) return;
-  throw new LameduckError(
-    'notRunning',
-    `Cannot ${kind} node "${node}": a running node is wanted: it is stopped`,
-    { node },
-  );
-}
+/** Of an operation that could not be recorded and that its node needs all the same. */
+const unrecorded: OperationRecord = { note: async () => {}, settle: async () => {} };

@@ -26,6 +26,8 @@ export interface RevivalParts {
 export class Revival {
   readonly #parts: RevivalParts;
   readonly #attempts = new Map<NodeRecord, number>();
+  /** Deaths that came during an operation, to be looked at when that has ended. */
+  readonly #postponed = new Map<NodeRecord, () => void>();
 
   constructor(parts: RevivalParts) {
     this.#parts = parts;
@@ -44,8 +46,12 @@ export class Revival {
   async #ended(record: NodeRecord, process: ProcessIdentity, livedMs: number, log: string): Promise<void> {
     const heir = await record.runner.find().catch(() => undefined);
     const { logger, closing } = this.#parts;
-    // an operation that stops the node has taken the process already, or will see it end by itself
-    if (record.process?.pid !== process.pid || record.operation !== undefined || closing.aborted) return;
+    if (record.process?.pid !== process.pid || closing.aborted) return;
+    // an operation that stops the node will see it end by itself; any other one will not
+    if (record.operation !== undefined) {
+      this.#postponed.set(record, () => void this.#ended(record, process, livedMs, log));
+      return;
+    }
     if (heir === undefined || heir.pid === process.pid) return this.#died(record, process, livedMs, log);
     record.process = heir;
     logger.info({ node: record.config.name, from: process.pid, to: heir.pid }, 'node has a new main process');
@@ -79,7 +85,17 @@ export class Revival {
     if (record.process === undefined && !this.#isTakenOver(record)) this.#scheduleStart(record);
   }
 
-  #isTakenOver(record: NodeRecord): boolean {
-    return record.process !== undefined || record.operation !== undefined || this.#parts.closing.aborted;
+  /** By an operation, or by an operator who had taken the node out of rotation before. */
+  #isTakenOver({ process, operation, out }: NodeRecord): boolean {
+    return (
+      process !== undefined || operation !== undefined || out.has('operator') || this.#parts.closing.aborted
+    );
   }
+
+  /** An operation on the node has ended: a death that came meanwhile is looked at now. */
+  readonly released = (record: NodeRecord): void => {
+    const look = this.#postponed.get(record);
+    this.#postponed.delete(record);
+    look?.();
+  };
 }

@@ -8,13 +8,17 @@ import {
   runMachine,
   stepRollout,
 } from '@lameduck/core';
+import type { Logger } from 'pino';
 import type { Clock } from './ports/clock.ts';
-import type { Store } from './ports/store.ts';
 import type { OnProgress } from './run-operation.ts';
+import type { ServiceStore } from './store/service-store.ts';
+import type { Unsettled } from './unsettled.ts';
 
 export interface RolloutParts {
   readonly clock: Clock;
-  readonly store: Store;
+  readonly store: ServiceStore;
+  readonly unsettled: Unsettled;
+  readonly logger: Logger;
   /** The nodes in their order; those that the operator has taken out or stopped are left alone. */
   readonly nodes: readonly string[];
   readonly skipped: readonly string[];
@@ -28,7 +32,8 @@ export async function runRollout(
   onProgress: OnProgress,
 ): Promise<RolloutReport> {
   const { clock, store, nodes, skipped } = parts;
-  const id = await store.begin('rollout', `${nodes.length} nodes`, clock.timestamp());
+  const beganAt = clock.timestamp();
+  const kept = await store.beginRollout(nodes, beganAt);
   const { promise, resolve } = Promise.withResolvers<RolloutReport>();
 
   function perform(effect: RolloutEffect, send: (event: RolloutEvent) => void): void {
@@ -36,8 +41,9 @@ export async function runRollout(
       resolve(effect.report);
       return;
     }
-    void restart(effect.node).then((report) => {
+    void restart(effect.node).then(async (report) => {
       onProgress({ type: 'nodeReport', report });
+      await note(report);
       send({ type: 'nodeFinished', at: clock.now(), report });
     });
   }
@@ -50,10 +56,17 @@ export async function runRollout(
     }
   }
 
+  /** Only for one who finds the rollout interrupted: it goes on without. */
+  async function note(report: OperationReport): Promise<void> {
+    await kept.note(report).catch((thrown: unknown) => {
+      parts.logger.error({ reason: LameduckError.from(thrown).message }, 'rollout not noted');
+    });
+  }
+
   runMachine(stepRollout, beginRollout(nodes, batch), perform).send({ type: 'begun', at: clock.now() });
   const ended = await promise;
   const report = { ...ended, untouched: [...ended.untouched, ...skipped] };
-  await store.end(id, report);
+  await parts.unsettled.attempt(`rollout/${beganAt}`, () => kept.settle(report));
   return report;
 }
 

@@ -1,12 +1,17 @@
 import { type Config, LameduckError } from '@lameduck/core';
 import type { Logger } from 'pino';
+import { within } from './deadline.ts';
 import type { EdgeSet } from './edge-set.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import type { Isolation } from './isolation.ts';
 import type { NodeRecord } from './node-record.ts';
+import type { Operations } from './operations.ts';
+import type { Clock } from './ports/clock.ts';
 import type { ProcessIdentity } from './ports/node-runner.ts';
-import type { Store } from './ports/store.ts';
 import type { Revival } from './revival.ts';
+import type { ServiceStore } from './store/service-store.ts';
+import { findInterrupted, type Interrupted, settleInterrupted } from './take-over.ts';
+import type { Unsettled } from './unsettled.ts';
 
 export interface ServiceLife {
   readonly config: Config;
@@ -15,32 +20,65 @@ export interface ServiceLife {
   readonly monitor: HealthMonitor;
   readonly isolation: Isolation;
   readonly revival: Revival;
-  readonly store: Store;
+  readonly operations: Operations;
+  readonly store: ServiceStore;
+  readonly unsettled: Unsettled;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /**
  * Brings the service up: nodes first, each healthy, then the edges. What already runs (the controller before us
- * died) is adopted, edges at once, so that nobody is without care while others start; in a service that was
- * adopted a node that does not start is left out, in a fresh one it ends the start and nothing stays behind.
+ * died) is adopted, edges at once, so that nobody is without care while others start, and operations in which it died
+ * are settled; in a service that was adopted a node that does not start is left out, in a fresh one it ends the start
+ * and nothing stays behind.
  */
 export async function startService(life: ServiceLife, signal: AbortSignal): Promise<void> {
   const { records } = life;
   await Promise.all(records.map(findProcess));
-  const isAdopted = records.some((record) => record.process !== undefined);
-  if (isAdopted) await applyWishes(life);
+  const interrupted = await findInterrupted(life);
+  const isAdopted = interrupted.length > 0 || records.some((record) => record.process !== undefined);
+  if (isAdopted) await adoptService(life, interrupted, signal);
+  else await startAfresh(life, signal);
+}
+
+async function adoptService(
+  life: ServiceLife,
+  interrupted: readonly Interrupted[],
+  signal: AbortSignal,
+): Promise<void> {
+  await applyWishes(life);
+  await openEdges(life, signal);
+  const resumed = await settleInterrupted(life, interrupted, signal);
+  const others = life.records.filter((record) => !resumed.has(record));
+  await Promise.all([...resumed.values(), ...others.map((record) => adoptNode(life, record, signal))]);
+}
+
+/** A node that does not serve stays out until its checks have risen, or is stopped where no process is left. */
+async function adoptNode(life: ServiceLife, record: NodeRecord, signal: AbortSignal): Promise<void> {
   try {
-    if (isAdopted) await openEdges(life, signal);
+    await startNode(life, record, true, signal);
+  } catch (thrown) {
+    const { code, message } = LameduckError.from(thrown);
+    life.logger.error({ node: record.config.name, code, reason: message }, 'node not started');
+    record.reason = message;
+    record.out.clear();
+    record.out.add(record.process === undefined ? 'stopped' : 'health');
+  }
+}
+
+async function startAfresh(life: ServiceLife, signal: AbortSignal): Promise<void> {
+  try {
     const outcomes = await Promise.allSettled(
-      records.map((record) => startNode(life, record, isAdopted, signal)),
+      life.records.map((record) => startNode(life, record, false, signal)),
     );
-    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failure !== undefined && !isAdopted) throw failure.reason;
-    for (const outcome of outcomes) if (outcome.status === 'rejected') warn(life, outcome.reason);
-    if (!isAdopted) await openEdges(life, signal);
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    await openEdges(life, signal);
+    await forgetWishes(life);
   } catch (error) {
-    if (!isAdopted)
-      await stopService(life, AbortSignal.timeout(life.config.shutdown.timeoutGracefulShutdownMs));
+    await within(life.clock, life.config.shutdown.timeoutGracefulShutdownMs, [], (deadline) =>
+      stopService(life, deadline),
+    );
     throw error;
   }
 }
@@ -58,9 +96,8 @@ async function applyWishes(life: ServiceLife): Promise<void> {
   const wishes = await life.store.wishes();
   for (const record of life.records) {
     const wish = wishes.get(record.config.name);
-    if (wish === 'drained' && record.process !== undefined) record.out.add('operator');
-    if (wish === 'stopped' || wish === 'leaving') record.out.add('stopped');
-    if (wish === 'stopped') record.out.add('operator');
+    if (wish !== undefined && wish !== 'ready') record.out.add('operator');
+    if (wish === 'stopped') record.out.add('stopped');
   }
 }
 
@@ -76,8 +113,8 @@ async function startNode(
   signal: AbortSignal,
 ): Promise<void> {
   if (record.out.has('stopped') && record.process !== undefined) await endProcess(life, record, signal);
-  if (record.out.has('operator')) return;
   const wasRunning = record.process !== undefined;
+  if (!wasRunning && record.out.has('operator')) return;
   record.process ??= await startProcess(life, record, signal);
   life.revival.follow(record, record.process);
   // a node that has served all the while needs no proof, but the guard must know of its health before anybody acts
@@ -93,49 +130,38 @@ async function startProcess(
   signal: AbortSignal,
 ): Promise<ProcessIdentity> {
   const { timeoutMs } = life.config.startup;
-  const deadline = AbortSignal.timeout(timeoutMs);
-  try {
-    return await record.runner.start(AbortSignal.any([signal, deadline]));
-  } catch (error) {
-    if (!deadline.aborted || signal.aborted) throw error;
-    const { name } = record.config;
-    const message = `Cannot start node "${name}": a process that serves within ${timeoutMs} ms (startup.timeout) is wanted`;
-    throw new LameduckError('startFailed', message, { node: name }, error);
-  }
+  return within(life.clock, timeoutMs, [signal], async (either, deadline) => {
+    try {
+      return await record.runner.start(either);
+    } catch (error) {
+      if (!deadline.aborted || signal.aborted) throw error;
+      const { name } = record.config;
+      const message = `Cannot start node "${name}": a process that serves within ${timeoutMs} ms (startup.timeout) is wanted`;
+      throw new LameduckError('startFailed', message, { node: name }, error);
+    }
+  });
 }
 
 async function awaitHealthy(life: ServiceLife, record: NodeRecord, signal: AbortSignal): Promise<void> {
+  const { timeoutMs } = life.config.startup;
+  const { name: node, health } = record.config;
   const ended = new AbortController();
-  const deadline = AbortSignal.timeout(life.config.startup.timeoutMs);
-  const either = AbortSignal.any([signal, ended.signal, deadline]);
-  const node = record.config.name;
-  try {
-    const died = record.process === undefined ? undefined : record.runner.died(record.process, either);
-    const outcome = await Promise.race([life.monitor.risen(record, either), died]);
-    if (typeof outcome !== 'string') return;
-    throw new LameduckError(
-      'startFailed',
-      `Cannot start node "${node}": it ended before it was ready: ${outcome.trimEnd()}`,
-      {
-        node,
-      },
-    );
-  } catch (error) {
-    if (!deadline.aborted || signal.aborted) throw error;
-    const last = record.health.last?.detail ?? 'no check has ended';
-    throw new LameduckError(
-      'startFailed',
-      `Cannot start node "${node}": a healthy answer on ${record.config.health.path} within ${life.config.startup.timeoutMs} ms is wanted: last check: ${last}`,
-      { node },
-    );
-  } finally {
-    ended.abort();
-  }
-}
-
-function warn(life: ServiceLife, thrown: unknown): void {
-  const { code, message } = LameduckError.from(thrown);
-  life.logger.error({ code, reason: message }, 'node not started');
+  await within(life.clock, timeoutMs, [signal, ended.signal], async (either, deadline) => {
+    try {
+      const died = record.process === undefined ? undefined : record.runner.died(record.process, either);
+      const outcome = await Promise.race([life.monitor.risen(record, either), died]);
+      if (typeof outcome !== 'string') return;
+      const message = `Cannot start node "${node}": it ended before it was ready: ${outcome.trimEnd()}`;
+      throw new LameduckError('startFailed', message, { node });
+    } catch (error) {
+      if (!deadline.aborted || signal.aborted) throw error;
+      const last = record.health.last?.detail ?? 'no check has ended';
+      const message = `Cannot start node "${node}": a healthy answer on ${health.path} within ${timeoutMs} ms is wanted: last check: ${last}`;
+      throw new LameduckError('startFailed', message, { node });
+    } finally {
+      ended.abort();
+    }
+  });
 }
 
 /**
@@ -144,10 +170,20 @@ function warn(life: ServiceLife, thrown: unknown): void {
  */
 export async function stopService(life: ServiceLife, signal: AbortSignal): Promise<void> {
   const { timeoutGracefulShutdownMs } = life.config.shutdown;
-  const edgeDeadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutGracefulShutdownMs)]);
-  await Promise.allSettled(life.edges.edges.map((edge) => edge.close(edgeDeadline)));
+  await within(life.clock, timeoutGracefulShutdownMs, [signal], (deadline) =>
+    Promise.allSettled(life.edges.edges.map((edge) => edge.close(deadline))),
+  );
   await Promise.all(life.records.map((record) => endProcess(life, record, signal)));
-  await Promise.all(life.config.nodes.map((node) => life.store.setWish(node.name, 'ready')));
+  await forgetWishes(life);
+}
+
+/** A store that fails must not keep the service from being stopped. */
+async function forgetWishes({ config, store, logger }: ServiceLife): Promise<void> {
+  try {
+    await store.forgetWishes(config.nodes.map(({ name }) => name));
+  } catch (thrown) {
+    logger.error({ reason: LameduckError.from(thrown).message }, 'wishes not forgotten');
+  }
 }
 
 /** SIGTERM, then SIGKILL to what is left after grace and margin. */
@@ -156,10 +192,11 @@ async function endProcess(life: ServiceLife, record: NodeRecord, signal: AbortSi
   const process = record.process ?? (await record.runner.find().catch(() => undefined));
   if (process === undefined) return;
   const { timeoutGracefulShutdownMs, marginMs } = life.config.shutdown;
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutGracefulShutdownMs + marginMs)]);
   try {
     await record.runner.terminate(process);
-    await record.runner.exited(process, deadline);
+    await within(life.clock, timeoutGracefulShutdownMs + marginMs, [signal], (deadline) =>
+      record.runner.exited(process, deadline),
+    );
   } catch {
     const pids = await record.runner.kill(process);
     life.logger.warn({ node: record.config.name, pids }, 'node killed');

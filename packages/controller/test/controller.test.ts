@@ -82,6 +82,18 @@ describe('the controller', () => {
     for (const index of [0, 2]) assert.ok(rig.edges[index]?.calls.includes('restore a'));
   });
 
+  it('E7: leaves a node out that was out before, where taking it out once more fails', async () => {
+    const rig = await openRig({ edges: 2 });
+    await rig.controller.operate('drain', 'a', quiet);
+    rig.edges[0]?.failNext('remove', new LameduckError('edgeUnproven', 'no proof today'));
+    assert.equal((await rig.controller.operate('stop', 'a', quiet)).result, 'failed');
+    assert.deepEqual(
+      rig.edges.map((edge) => edge.isOut('a')),
+      [true, true],
+    );
+    assert.equal((await nodeStatus(rig, 'a')).state, 'drained');
+  });
+
   it('waits for the requests in flight, at most the drain time, before it signals', async () => {
     const rig = await openRig();
     rig.edges[0]?.setInFlight('a', 2);

@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'refused'
   | 'reloadFailed'
   | 'startFailed'
+  | 'storeFailed'
   | 'upgradeFailed'
   | 'usage';
 
@@ -63,6 +64,7 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   refused: 6,
   reloadFailed: 1,
   startFailed: 1,
+  storeFailed: 1,
   upgradeFailed: 1,
   usage: 2,
 };
@@ -85,6 +87,7 @@ export const httpStatuses: Readonly<Record<ErrorCode, number>> = {
   refused: 409,
   reloadFailed: 502,
   startFailed: 502,
+  storeFailed: 503,
   upgradeFailed: 502,
   usage: 400,
 };

@@ -38,8 +38,16 @@ export {
 } from './health.ts';
 export { firstDelayMs, jitterShare, nextDelayMs } from './health-schedule.ts';
 export { type InBandBudget, inBandBudget, waitUntilQuiet } from './in-band.ts';
+export {
+  type InterruptedOperation,
+  interruptedReport,
+  type ProcessFacts,
+  type Settlement,
+  settlementOf,
+} from './interruption.ts';
 export { type NodeFacts, nodeState, type OutReason } from './node-state.ts';
 export { beginOperation, stepOperation } from './operation.ts';
+export { outAfter, type Wish, wishAfter } from './operation-outcome.ts';
 export type {
   OperationEffect,
   OperationEvent,
@@ -47,6 +55,7 @@ export type {
   OperationSpec,
   OperationState,
   OperationTimer,
+  ResumePhase,
 } from './operation-state.ts';
 export { type ParsedConfig, parseConfig } from './parse-config.ts';
 export {

@@ -16,7 +16,12 @@ export interface OperationSpec {
   readonly limits: OperationLimits;
   /** For a node that leaves in any case: a refusal of the guard only makes it wait, and not longer than this. */
   readonly patienceMs?: number;
+  /** Where to begin, for an operation whose controller ended in it. */
+  readonly resumeAt?: ResumePhase;
 }
+
+/** The phases in which an operation can be taken up by another controller. */
+export type ResumePhase = Extract<PhaseName, 'terminate' | 'wait' | 'kill' | 'start'>;
 
 /** What every phase of a running operation carries along. */
 export interface Progress {

@@ -7,6 +7,7 @@ import {
   type OperationSpec,
   type OperationState,
   type Progress,
+  type ResumePhase,
   type RunningState,
   stay,
 } from './operation-state.ts';
@@ -23,6 +24,8 @@ import type { OperationResult, PhaseName } from './report.ts';
  *   start                                                  start > health > return > done
  *   restart  check > remove > drain > terminate > wait [> kill] > start > health > return > done
  *   ready                                                          health > return > done
+ *
+ * An operation whose controller ended in it is taken up at `resumeAt` (see `interruption.ts`).
  *
  * Invariants (each a property test):
  *   - `terminate` is only asked for after every edge has proved that it cannot pick the node;
@@ -71,11 +74,26 @@ function begin(spec: OperationSpec, at: number): Next {
     overdue: 0,
     killed: [],
   };
+  if (spec.resumeAt !== undefined) return resume({ ...progress, phase: spec.resumeAt }, spec.resumeAt);
   if (spec.kind === 'start') return startNode({ ...progress, phase: 'start' });
   if (spec.kind === 'ready') return awaitHealth({ ...progress, phase: 'health' });
   const patience: readonly OperationEffect[] =
     spec.patienceMs === undefined ? [] : [{ type: 'startTimer', timer: 'patience', ms: spec.patienceMs }];
   return { state: { ...progress, phase: 'check' }, effects: [...patience, { type: 'checkGuard' }] };
+}
+
+/** The node is out of rotation and stays so: nothing is to be proved again. */
+function resume(state: RunningState, phase: ResumePhase): Next {
+  switch (phase) {
+    case 'terminate':
+      return terminate(state);
+    case 'wait':
+      return awaitExit(state);
+    case 'kill':
+      return { state, effects: [{ type: 'kill' }] };
+    case 'start':
+      return startNode(state);
+  }
 }
 
 function stepCheck(state: RunningState, event: OperationEvent): Next {
@@ -126,9 +144,14 @@ function stepDrain(state: RunningState, event: OperationEvent): Next {
 function leaveDrain(state: RunningState, at: number): Next {
   const cancel: OperationEffect = { type: 'cancelTimer', timer: 'drain' };
   if (state.spec.kind === 'drain') return finish(state, at, 'drained', {}, [cancel]);
+  const next = terminate(enter(state, 'terminate', at));
+  return { state: next.state, effects: [cancel, ...next.effects] };
+}
+
+function terminate(state: RunningState): Next {
   // begun before the signal is sent: the node must not cut what is left before we have counted it
   const grace: OperationEffect = { type: 'startTimer', timer: 'grace', ms: state.spec.limits.graceMs };
-  return { state: enter(state, 'terminate', at), effects: [cancel, grace, { type: 'terminate' }] };
+  return { state, effects: [grace, { type: 'terminate' }] };
 }
 
 function observeInFlight(state: RunningState, count: number, at: number): Next {
@@ -139,9 +162,13 @@ function observeInFlight(state: RunningState, count: number, at: number): Next {
 function stepTerminate(state: RunningState, event: OperationEvent): Next {
   if (isOverdue(event)) return stay({ ...state, overdue: state.inFlightNow });
   if (event.type !== 'signalled') return stay(state);
+  return awaitExit(enter(state, 'wait', event.at));
+}
+
+function awaitExit(state: RunningState): Next {
   const { graceMs, marginMs } = state.spec.limits;
   return {
-    state: enter(state, 'wait', event.at),
+    state,
     effects: [{ type: 'startTimer', timer: 'kill', ms: graceMs + marginMs }, { type: 'awaitExit' }],
   };
 }

@@ -40,6 +40,8 @@ export interface OperationReport {
   readonly cause?: 'node';
   /** What the guard of availability had against it, where it went on all the same. */
   readonly overruled?: string;
+  /** The controller ended in this phase, and what the next one made of it. */
+  readonly interrupted?: { readonly phase: PhaseName; readonly settled: 'resumed' | 'reverted' };
 }
 
 /** How a rollout ended: `aborted` at the first node that failed; the nodes after it were left alone. */

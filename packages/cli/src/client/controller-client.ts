@@ -74,16 +74,24 @@ async function readReport(
   body: Readable,
   onProgress: (progress: OperationProgress) => void,
 ): Promise<OperationReport | RolloutReport> {
-  for await (const text of createInterface({ input: body })) {
-    const line = JSON.parse(text) as OperationLine;
-    if (line.type === 'report') return line.report;
-    if (line.type === 'error') throw toError(line.error);
-    onProgress(line);
+  try {
+    for await (const text of createInterface({ input: body })) {
+      const line = JSON.parse(text) as OperationLine;
+      if (line.type === 'report') return line.report;
+      if (line.type === 'error') throw toError(line.error);
+      onProgress(line);
+    }
+  } catch (error) {
+    if (error instanceof LameduckError) throw error;
+    throw wentAway(error);
   }
-  throw new LameduckError(
-    'notRunning',
-    'Cannot finish: the controller went away in the middle of the operation',
-  );
+  throw wentAway();
+}
+
+function wentAway(cause?: unknown): LameduckError {
+  const message =
+    'Cannot finish: the controller went away in the middle of the operation; the next "lameduck up" reverts or resumes it (lameduck history)';
+  return new LameduckError('notRunning', message, {}, cause);
 }
 
 function toError({ code, message, details }: ErrorBody['error']): LameduckError {

@@ -33,6 +33,8 @@ export interface FakeEdge extends Edge {
   addErrors(node: string, count: number): void;
   /** What the proxy would do with the next request; `undefined` where no node is in rotation or it does not run. */
   pick(): string | undefined;
+  /** It can never pick this node: it is out, or the proxy does not run. */
+  isOut(node: string): boolean;
   /** The proxy dies. `open` starts it again. */
   crash(): void;
 }
@@ -86,6 +88,10 @@ class MemoryEdge implements FakeEdge {
     const inRotation = this.#nodes.filter(({ name }) => !this.#out.has(name));
     this.#turn += 1;
     return inRotation[this.#turn % Math.max(1, inRotation.length)]?.name;
+  }
+
+  isOut(node: string): boolean {
+    return this.#state !== 'ready' || this.#out.has(node);
   }
 
   crash(): void {

@@ -8,10 +8,14 @@ export interface FakeNode {
   reopen(): NodeRunner;
   /** The main process that lives now. */
   running(): ProcessIdentity | undefined;
+  /** The main process that lives now was sent SIGTERM: its readiness fails. */
+  isLeaving(): boolean;
   /** Pids that live now: the main process and its workers. */
   livingPids(): readonly number[];
   /** Every signal sent so far, in order. */
   signals(): readonly { readonly name: 'SIGTERM' | 'SIGKILL'; readonly pid: number }[];
+  /** SIGTERM from somebody else: it serves on until its controller signals it, or until `finish`. */
+  signalFromElsewhere(): void;
   /** The main process ends by itself; its workers stay, as Gunicorn's do. */
   crash(log?: string): void;
   /** The main process hands over to a new one and ends, as after USR2. */
@@ -20,6 +24,8 @@ export interface FakeNode {
   hang(): void;
   /** A node that hangs after SIGTERM ends now. */
   finish(): void;
+  /** SIGTERM is obeyed again; what hangs already stays. */
+  obey(): void;
   /** The next starts reject with this error, until called without one. */
   failStarts(error?: LameduckError): void;
   /** Starts wait from now on, until called with false. */
@@ -31,7 +37,8 @@ interface World {
   workers: RunningWorker[];
   nextPid: number;
   lastLog: string;
-  asked: Set<number>;
+  /** Main processes that were sent SIGTERM, by whomever. */
+  readonly leaving: Set<number>;
   hangs: boolean;
   isHeld: boolean;
   startError: LameduckError | undefined;
@@ -49,7 +56,7 @@ export function createFakeNode(options: { readonly workers?: number } = {}): Fak
     workers: [],
     nextPid: firstPid,
     lastLog: '',
-    asked: new Set(),
+    leaving: new Set(),
     hangs: false,
     isHeld: false,
     startError: undefined,
@@ -63,8 +70,12 @@ export function createFakeNode(options: { readonly workers?: number } = {}): Fak
 function createHand(world: World): Omit<FakeNode, 'runner' | 'reopen'> {
   return {
     running: () => world.main,
+    isLeaving: () => world.main !== undefined && world.leaving.has(world.main.pid),
     livingPids: () => living(world),
     signals: () => world.signals,
+    signalFromElsewhere() {
+      if (world.main !== undefined) world.leaving.add(world.main.pid);
+    },
     crash(log = 'crashed') {
       change(world, { main: undefined, lastLog: log });
     },
@@ -74,6 +85,9 @@ function createHand(world: World): Omit<FakeNode, 'runner' | 'reopen'> {
     },
     hang() {
       world.hangs = true;
+    },
+    obey() {
+      world.hangs = false;
     },
     finish() {
       change(world, { hangs: false, main: undefined, workers: [] });
@@ -88,6 +102,8 @@ function createHand(world: World): Omit<FakeNode, 'runner' | 'reopen'> {
 }
 
 function createFakeRunner(world: World, workers: number): NodeRunner {
+  // what this runner has asked to end has not died; what another one has asked is not known, as in the real one
+  const asked = new Set<number>();
   const isMain = (node: ProcessIdentity): boolean =>
     world.main?.pid === node.pid && world.main.startTime === node.startTime;
   return {
@@ -103,13 +119,14 @@ function createFakeRunner(world: World, workers: number): NodeRunner {
       return boot(world, workers);
     },
     async died(node, signal) {
-      await until(world, () => !isMain(node) && !world.asked.has(node.pid), signal);
+      await until(world, () => !isMain(node) && !asked.has(node.pid), signal);
       return world.lastLog;
     },
     async terminate(node) {
       if (!isTree(world, node)) return;
       world.signals.push({ name: 'SIGTERM', pid: node.pid });
-      world.asked.add(node.pid);
+      world.leaving.add(node.pid);
+      asked.add(node.pid);
       const draining = world.workers.map(({ pid }) => ({ pid, state: 'draining' }));
       change(world, world.hangs ? { workers: draining } : { main: undefined, workers: [] });
     },
@@ -118,7 +135,7 @@ function createFakeRunner(world: World, workers: number): NodeRunner {
       if (!isTree(world, node)) return [];
       const killed = living(world);
       for (const pid of killed) world.signals.push({ name: 'SIGKILL', pid });
-      world.asked.add(node.pid);
+      asked.add(node.pid);
       change(world, { main: undefined, workers: [] });
       return killed;
     },

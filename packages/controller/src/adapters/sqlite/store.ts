@@ -1,96 +1,160 @@
-import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
-import { type HistoryEntry, LameduckError } from '@lameduck/core';
-import type { Store, Wish } from '../../ports/store.ts';
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import type { HistoryEntry } from '@lameduck/core';
+import type { Clock } from '../../ports/clock.ts';
+import type {
+  Store,
+  StoreChange,
+  StoreCompare,
+  StoreEntry,
+  StoreList,
+  StoreOp,
+  TxnOutcome,
+} from '../../ports/store.ts';
+import { historyPrefix, toHistoryEntry } from '../../store/history.ts';
+import { ChangeFeed } from '../embedded/change-feed.ts';
+import { Leases } from '../embedded/leases.ts';
+import { systemClock } from '../system/clock.ts';
+import { attempt, openAlone, openToRead } from './database.ts';
+import { readFirstHistory } from './first-version.ts';
 
-/** Raised when the tables change; a newer file than this program is refused, an older one is brought up to date. */
-const schemaVersion = 1;
-
-const schema = `
-  CREATE TABLE IF NOT EXISTS wishes (node TEXT PRIMARY KEY, wish TEXT NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS operations (
-    id INTEGER PRIMARY KEY, operation TEXT NOT NULL, subject TEXT NOT NULL, beganAt TEXT NOT NULL, report TEXT
-  ) STRICT;
-  PRAGMA user_version = ${schemaVersion};
-`;
+/** After every ASCII character: keys of a prefix are before it. */
+const afterKeys = '\u{10ffff}';
 
 /**
- * Opens the store and holds it alone: the lock is the kernel's, so it goes with the process however that ends.
- * Errors: `alreadyRunning` where another controller holds it, `config` for a file from a newer version.
+ * A store in one file, held by one controller. Errors: `alreadyRunning` where another controller holds it, `config`
+ * for a file from a newer version, `storeFailed` for a damaged or unusable one.
  */
-export function openSqliteStore(path: string): Store {
-  const database = openAlone(path);
-  const statements = {
-    wishes: database.prepare('SELECT node, wish FROM wishes'),
-    setWish: database.prepare(
-      'INSERT INTO wishes VALUES (?, ?) ON CONFLICT (node) DO UPDATE SET wish = excluded.wish',
-    ),
-    begin: database.prepare('INSERT INTO operations (operation, subject, beganAt) VALUES (?, ?, ?)'),
-    end: database.prepare('UPDATE operations SET report = ? WHERE id = ?'),
-  };
-  return {
-    wishes: async () =>
-      new Map(statements.wishes.all().map((row) => [String(row.node), String(row.wish) as Wish])),
-    setWish: async (node, wish) => void statements.setWish.run(node, wish),
-    begin: async (operation, subject, beganAt) =>
-      Number(statements.begin.run(operation, subject, beganAt).lastInsertRowid),
-    end: async (id, report) => void statements.end.run(JSON.stringify(report), id),
-    history: async (limit) => selectHistory(database, limit),
-    close: async () => database.close(),
-  };
+export function openSqliteStore(path: string, clock: Clock = systemClock): Store {
+  return new SqliteStore(path, clock);
 }
 
-/** The history of a service whose controller does not run. */
+/** The history of a service whose controller does not run. Throws as `openSqliteStore`. */
 export function readHistory(path: string, limit: number): readonly HistoryEntry[] {
-  const database = new DatabaseSync(path, { readOnly: true });
+  const { database, version } = openToRead(path);
   try {
-    return selectHistory(database, limit);
+    return attempt('read', path, () => {
+      if (version === 0) return [];
+      if (version === 1) return readFirstHistory(database, limit);
+      return select(database, historyPrefix, limit, 'DESC').map(toHistoryEntry);
+    });
   } finally {
     database.close();
   }
 }
 
-function openAlone(path: string): DatabaseSync {
-  const database = new DatabaseSync(path);
-  try {
-    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE; COMMIT;');
-    refuseNewer(database, path);
-    database.exec(schema);
-    return database;
-  } catch (error) {
-    database.close();
-    throw isLocked(error)
-      ? new LameduckError('alreadyRunning', `Cannot open "${path}": another controller runs this service`, {
-          path,
-        })
-      : error;
+class SqliteStore implements Store {
+  readonly #path: string;
+  readonly #database: DatabaseSync;
+  readonly #feed: ChangeFeed;
+  readonly #leases: Leases;
+
+  constructor(path: string, clock: Clock) {
+    this.#path = path;
+    this.#database = openAlone(path);
+    this.#feed = new ChangeFeed(this.#revision());
+    this.#leases = new Leases(clock, (lease) => this.#dropEntries(lease));
+  }
+
+  async get(key: string, signal: AbortSignal): Promise<StoreEntry | undefined> {
+    signal.throwIfAborted();
+    return attempt('read', this.#path, () => this.#entry(key));
+  }
+
+  async list(
+    prefix: string,
+    { limit = -1, order = 'ascending' }: Parameters<Store['list']>[1],
+    signal: AbortSignal,
+  ): Promise<StoreList> {
+    signal.throwIfAborted();
+    return attempt('read', this.#path, () => ({
+      revision: this.#revision(),
+      entries: select(this.#database, prefix, limit, order === 'ascending' ? 'ASC' : 'DESC'),
+    }));
+  }
+
+  async txn(
+    compare: readonly StoreCompare[],
+    ops: readonly StoreOp[],
+    signal: AbortSignal,
+  ): Promise<TxnOutcome> {
+    signal.throwIfAborted();
+    for (const op of ops) if (op.type === 'put' && op.lease !== undefined) this.#leases.require(op.lease);
+    return attempt('write', this.#path, () => this.#transact(compare, ops));
+  }
+
+  watch(prefix: string, fromRevision: number, signal: AbortSignal): AsyncIterable<StoreChange> {
+    return this.#feed.watch(prefix, fromRevision, signal);
+  }
+
+  async lease(ttlMs: number, signal: AbortSignal): ReturnType<Store['lease']> {
+    signal.throwIfAborted();
+    return this.#leases.grant(ttlMs);
+  }
+
+  async close(): Promise<void> {
+    if (!this.#database.isOpen) return;
+    this.#leases.endAll();
+    this.#feed.close();
+    this.#database.close();
+  }
+
+  #transact(compare: readonly StoreCompare[], ops: readonly StoreOp[]): TxnOutcome {
+    const database = this.#database;
+    database.exec('BEGIN IMMEDIATE');
+    try {
+      const before = this.#revision();
+      const holds = compare.every(({ key, revision }) => (this.#entry(key)?.revision ?? 0) === revision);
+      const changes = holds ? this.#apply(ops, before + 1) : [];
+      const revision = changes.length > 0 ? before + 1 : before;
+      if (changes.length > 0) database.prepare('UPDATE revision SET value = ?').run(revision);
+      database.exec('COMMIT');
+      this.#feed.publish(changes);
+      return { succeeded: holds, revision };
+    } catch (error) {
+      // SQLite has rolled back by itself after some errors, a full disk among them
+      if (database.isTransaction) database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  #apply(ops: readonly StoreOp[], revision: number): readonly StoreChange[] {
+    const put = this.#database.prepare('INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)');
+    const remove = this.#database.prepare('DELETE FROM entries WHERE key = ?');
+    return ops.flatMap((op): readonly StoreChange[] => {
+      const { key } = op;
+      if (op.type === 'delete') return remove.run(key).changes > 0 ? [{ type: 'delete', key, revision }] : [];
+      put.run(key, op.value, revision, op.lease ?? null);
+      return [{ type: 'put', entry: { key, value: op.value, revision } }];
+    });
+  }
+
+  /** What cannot be removed now goes when the file is opened again: no lease outlives its process. */
+  #dropEntries(lease: string): void {
+    const rows = this.#database.prepare('SELECT key FROM entries WHERE lease = ?').all(lease);
+    const ops = rows.map(({ key }): StoreOp => ({ type: 'delete', key: String(key) }));
+    if (ops.length > 0) this.#transact([], ops);
+  }
+
+  #revision(): number {
+    return Number(this.#database.prepare('SELECT value FROM revision').get()?.['value'] ?? 0);
+  }
+
+  #entry(key: string): StoreEntry | undefined {
+    const row = this.#database.prepare('SELECT * FROM entries WHERE key = ?').get(key);
+    return row === undefined ? undefined : toEntry(row);
   }
 }
 
-function isLocked(error: unknown): boolean {
-  return error instanceof Error && /locked|busy/.test(error.message);
+function select(
+  database: DatabaseSync,
+  prefix: string,
+  limit: number,
+  order: 'ASC' | 'DESC',
+): readonly StoreEntry[] {
+  const query = `SELECT * FROM entries WHERE key >= ? AND key < ? ORDER BY key ${order} LIMIT ?`;
+  return database.prepare(query).all(prefix, `${prefix}${afterKeys}`, limit).map(toEntry);
 }
 
-function refuseNewer(database: DatabaseSync, path: string): void {
-  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0);
-  if (version <= schemaVersion) return;
-  throw new LameduckError(
-    'config',
-    `Cannot open "${path}": version ${schemaVersion} or older is wanted: current value is ${version}`,
-    { path, version },
-  );
-}
-
-function selectHistory(database: DatabaseSync, limit: number): readonly HistoryEntry[] {
-  const rows = database.prepare('SELECT * FROM operations ORDER BY id DESC LIMIT ?').all(limit);
-  return rows.map(toEntry);
-}
-
-function toEntry(row: Record<string, SQLOutputValue>): HistoryEntry {
-  return {
-    id: Number(row.id),
-    operation: String(row.operation) as HistoryEntry['operation'],
-    subject: String(row.subject),
-    beganAt: String(row.beganAt),
-    ...(row.report === null ? {} : { report: JSON.parse(String(row.report)) }),
-  };
+function toEntry(row: Record<string, SQLOutputValue>): StoreEntry {
+  return { key: String(row['key']), value: String(row['value']), revision: Number(row['revision']) };
 }

@@ -1,0 +1,237 @@
+import {
+  LameduckError,
+  type OperationEvent,
+  type OperationSpec,
+  type OperationState,
+  type PhaseName,
+} from '@lameduck/core';
+import { type EdgeSet, isPartlyOut } from './edge-set.ts';
+import type { OnEffect, ShellEffect } from './effect-point.ts';
+import type { HealthMonitor } from './health-monitor.ts';
+import type { NodeRecord } from './node-record.ts';
+import type { Clock } from './ports/clock.ts';
+import type { EdgeProgress, Proof } from './ports/edge.ts';
+import type { ProcessIdentity } from './ports/node-runner.ts';
+import type { OnProgress } from './run-operation.ts';
+
+/** How often the edges are asked for the requests in flight while an operation waits for them to end. */
+const inFlightPollMs = 20;
+
+/** What an operation needs of the controller around it. */
+export interface OperationSurroundings {
+  readonly edges: EdgeSet;
+  readonly monitor: HealthMonitor;
+  readonly clock: Clock;
+  /** Decides and, where it allows, reserves in the same turn: two operations never both take the last node. */
+  readonly guard: (
+    record: NodeRecord,
+  ) => { readonly allowed: true } | { readonly allowed: false; readonly reason: string };
+  /** The same against the guard's will, for a node that leaves in any case. */
+  readonly overruleGuard: (record: NodeRecord) => void;
+  /** Resolves when the guard may decide otherwise. */
+  readonly turn: (signal: AbortSignal) => Promise<void>;
+  /** Resolves when it is durable that the operation is about to do this; `proofs` are the edges' acknowledgements. */
+  readonly note: (phase: PhaseName, proofs: readonly Proof[]) => Promise<void>;
+  readonly onEffect: OnEffect;
+  readonly observe: (event: OperationEvent, from: OperationState, to: OperationState) => void;
+}
+
+/** An event before the clock has been read. */
+export type UntimedEvent = DistributiveOmit<OperationEvent, 'at'>;
+export type Send = (event: UntimedEvent) => void;
+type DistributiveOmit<T, K extends keyof T> = T extends unknown ? Omit<T, K> : never;
+
+/** What was thrown, as the event that ends an operation. */
+export function failure(thrown: unknown): UntimedEvent {
+  const { code, message } = LameduckError.from(thrown);
+  return { type: 'failed', code, reason: message };
+}
+
+/**
+ * What is noted before an effect that touches the world. Up to the signal, a store that cannot take the note ends the
+ * operation; from then on the way back counts more, and what was noted last leads to it as well.
+ */
+const notes: Partial<Record<ShellEffect, { readonly phase: PhaseName; readonly isRequired: boolean }>> = {
+  remove: { phase: 'remove', isRequired: true },
+  terminate: { phase: 'terminate', isRequired: true },
+  awaitExit: { phase: 'wait', isRequired: false },
+  kill: { phase: 'kill', isRequired: false },
+  start: { phase: 'start', isRequired: false },
+  restore: { phase: 'return', isRequired: false },
+};
+
+/** The effects that touch the world; each ends as one event. What ends after the operation is of no interest. */
+export class OperationShell {
+  readonly #spec: OperationSpec;
+  readonly #record: NodeRecord;
+  readonly #around: OperationSurroundings;
+  readonly #onProgress: OnProgress;
+  readonly #signal: AbortSignal;
+  readonly #send: Send;
+  readonly #node: string;
+  #refusal: string | undefined;
+  #proofs: readonly Proof[] = [];
+
+  constructor(
+    spec: OperationSpec,
+    record: NodeRecord,
+    around: OperationSurroundings,
+    onProgress: OnProgress,
+    signal: AbortSignal,
+    send: Send,
+  ) {
+    this.#spec = spec;
+    this.#record = record;
+    this.#around = around;
+    this.#onProgress = onProgress;
+    this.#signal = signal;
+    this.#send = send;
+    this.#node = spec.node;
+  }
+
+  run(effect: ShellEffect): void {
+    // what is waited for meanwhile may see the process end: this effect is about the one that there was
+    const process = this.#record.process;
+    this.#attempt(async () => {
+      await this.#note(effect);
+      if (this.#signal.aborted) return;
+      this.#reach(effect, 'before');
+      const event = await this.#effects[effect](process);
+      if (event === undefined) return;
+      this.#reach(effect, 'after');
+      this.#send(event);
+    });
+  }
+
+  readonly #effects: Readonly<
+    Record<ShellEffect, (process: ProcessIdentity | undefined) => Promise<UntimedEvent | undefined>>
+  > = {
+    checkGuard: async () => this.#checkGuard(),
+    awaitTurn: async () => {
+      await this.#around.turn(this.#signal);
+      return { type: 'turnCame' };
+    },
+    overruleGuard: async () => {
+      this.#around.overruleGuard(this.#record);
+      return { type: 'guardPassed', overruled: this.#refusal ?? '' };
+    },
+    remove: async () => {
+      try {
+        const wasOut = [...this.#record.out].some((reason) => reason !== 'operation');
+        this.#proofs = await this.#around.edges.remove(this.#node, this.#onEdge, this.#signal, wasOut);
+        return { type: 'removed' };
+      } catch (thrown) {
+        // a node that is out for its health is brought back on all edges, however often that fails
+        if (isPartlyOut(thrown)) this.#record.out.add('health');
+        throw thrown;
+      }
+    },
+    watchInFlight: () => this.#watchInFlight(),
+    terminate: async (process) => {
+      await this.#record.runner.terminate(running(process, this.#node));
+      return { type: 'signalled' };
+    },
+    awaitExit: async (process) => {
+      // of an operation that is resumed it may have ended long ago
+      if (process === undefined) return { type: 'exited' };
+      await this.#record.runner.exited(process, this.#signal);
+      this.#record.process = undefined;
+      return { type: 'exited' };
+    },
+    kill: async (process) => {
+      const pids = await this.#record.runner.kill(running(process, this.#node));
+      this.#record.process = undefined;
+      return { type: 'killed', pids };
+    },
+    start: () => this.#start(),
+    awaitHealth: async () => {
+      await this.#around.monitor.risen(this.#record, this.#signal);
+      return { type: 'healthRisen' };
+    },
+    restore: async () => {
+      await this.#around.edges.restore(this.#node, this.#onEdge, this.#signal);
+      return { type: 'restored' };
+    },
+  };
+
+  #checkGuard(): UntimedEvent {
+    const verdict = this.#around.guard(this.#record);
+    if (verdict.allowed) return { type: 'guardPassed' };
+    const isNews = verdict.reason !== this.#refusal;
+    this.#refusal = verdict.reason;
+    if (isNews) this.#onProgress({ type: 'waiting', node: this.#node, reason: verdict.reason });
+    return { type: 'guardRefused', reason: verdict.reason };
+  }
+
+  async #watchInFlight(): Promise<undefined> {
+    for (let known: number | undefined; !this.#signal.aborted && known !== 0; ) {
+      const count = await this.#around.edges.inFlight(this.#node, this.#signal);
+      if (count !== known) this.#reportInFlight(count);
+      known = count;
+      await pause(this.#around.clock, inFlightPollMs, this.#signal);
+    }
+  }
+
+  async #start(): Promise<UntimedEvent> {
+    const identity = await this.#record.runner.start(this.#signal);
+    this.#record.process = identity;
+    this.#attempt(async () => {
+      const log = await this.#record.runner.died(identity, this.#signal);
+      this.#record.process = undefined;
+      const reason = `Cannot start node "${this.#node}": it ended before it was ready: ${log.trimEnd()}`;
+      this.#send({ type: 'failed', code: 'startFailed', reason });
+    });
+    return { type: 'started' };
+  }
+
+  async #note(effect: ShellEffect): Promise<void> {
+    const note = notes[effect];
+    if (note === undefined) return;
+    try {
+      await this.#around.note(note.phase, this.#proofs);
+    } catch (thrown) {
+      // whoever has lost the lock may not act at all
+      if (note.isRequired || LameduckError.from(thrown).code === 'busy') throw thrown;
+    }
+  }
+
+  #reach(effect: ShellEffect, when: 'before' | 'after'): void {
+    this.#around.onEffect({ operation: this.#spec.kind, node: this.#node, effect, when });
+  }
+
+  #attempt(work: () => Promise<void>): void {
+    work().catch((error: unknown) => {
+      if (!this.#signal.aborted) this.#send(failure(error));
+    });
+  }
+
+  #reportInFlight(count: number): void {
+    if (this.#signal.aborted) return;
+    this.#record.inFlight = count;
+    this.#onProgress({ type: 'inFlight', node: this.#node, count });
+    this.#send({ type: 'inFlightChanged', count });
+  }
+
+  readonly #onEdge = (edge: string, progress: EdgeProgress): void => {
+    this.#onProgress({ type: 'edge', node: this.#node, edge, ...progress });
+  };
+}
+
+function running(process: ProcessIdentity | undefined, node: string): ProcessIdentity {
+  if (process !== undefined) return process;
+  throw new LameduckError('notRunning', `Cannot signal node "${node}": it does not run`);
+}
+
+function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const cancel = clock.schedule(ms, resolve);
+  signal.addEventListener(
+    'abort',
+    () => {
+      cancel();
+      resolve();
+    },
+    { once: true },
+  );
+  return promise;
+}

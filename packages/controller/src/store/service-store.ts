@@ -1,0 +1,55 @@
+import { randomUUID } from 'node:crypto';
+import type { HistoryEntry, Wish } from '@lameduck/core';
+import type { Store } from '../ports/store.ts';
+import { storeDeadline } from './commit.ts';
+import { readEntries } from './history.ts';
+import {
+  beginOperationRecord,
+  continueOperationRecord,
+  type NotedOperation,
+  type OperationNote,
+  type OperationRecord,
+  readOperations,
+} from './operation-log.ts';
+import { beginRolloutRecord, type RolloutRecord, settleInterruptedRollouts } from './rollout-log.ts';
+import { readWishes, wishOp } from './wishes.ts';
+
+/** What the controller keeps in its store, in its own words. Everything rejects with `storeFailed`. */
+export interface ServiceStore {
+  /** What is wanted of each node, where it is not simply to serve. */
+  wishes(): Promise<ReadonlyMap<string, Wish>>;
+  /** After an orderly stop every node is wished ready. */
+  forgetWishes(nodes: readonly string[]): Promise<void>;
+  /** The newest first. */
+  history(limit: number): Promise<readonly HistoryEntry[]>;
+  /** Takes the node's lock. Throws `busy` where another controller holds it. */
+  beginOperation(draft: Omit<OperationNote, 'id' | 'controller'>): Promise<OperationRecord>;
+  continueOperation(noted: NotedOperation): OperationRecord;
+  /** Operations under way; before the first one of this controller, those of its predecessors. */
+  operations(): Promise<readonly NotedOperation[]>;
+  beginRollout(nodes: readonly string[], beganAt: string): Promise<RolloutRecord>;
+  settleRollouts(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createServiceStore(store: Store): ServiceStore {
+  const controller = randomUUID();
+  return {
+    wishes: () => readWishes(store),
+    forgetWishes: async (nodes) => {
+      await store.txn(
+        [],
+        nodes.map((node) => wishOp(node, 'ready')),
+        storeDeadline(),
+      );
+    },
+    history: (limit) => readEntries(store, limit),
+    beginOperation: (draft) => beginOperationRecord(store, { ...draft, controller }),
+    continueOperation: (noted) =>
+      continueOperationRecord(store, { ...noted, note: { ...noted.note, controller } }),
+    operations: () => readOperations(store),
+    beginRollout: (nodes, beganAt) => beginRolloutRecord(store, nodes, beganAt),
+    settleRollouts: () => settleInterruptedRollouts(store),
+    close: () => store.close(),
+  };
+}
