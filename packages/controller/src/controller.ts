@@ -97,7 +97,12 @@ class ServiceController implements Controller {
     const kept = { store: createServiceStore(parts.store), unsettled: new Unsettled(clock, logger) };
     const shared = { ...parts, ...kept, records, edges, monitor };
     const { onEffect = () => {} } = parts;
-    const told = { onStarted: revival.follow, onReleased: revival.released, onEffect };
+    const told = {
+      onStarted: revival.follow,
+      onReleased: revival.released,
+      onNotStarted: revival.retry,
+      onEffect,
+    };
     this.#parts = parts;
     this.#records = records;
     this.#operations = new Operations({ ...shared, changes, closing, ...told });

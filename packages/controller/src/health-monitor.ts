@@ -58,11 +58,16 @@ export class HealthMonitor {
 
   /** Forgets what earlier checks said; resolves when `rise` checks in a row have passed from now on. */
   risen(record: NodeRecord, signal: AbortSignal): Promise<void> {
+    this.forget(record);
+    return this.#verdict(record, (verdict) => verdict === 'up', signal);
+  }
+
+  /** What earlier checks said counts no more. */
+  forget(record: NodeRecord): void {
     record.health = unknownHealth;
     const followed = this.#follow(record);
     followed.version += 1;
     this.#tell(record, { type: 'forget', version: followed.version });
-    return this.#verdict(record, (verdict) => verdict === 'up', signal);
   }
 
   /** Resolves when the checks of a node whose health is unknown have come to a verdict, whichever. */

@@ -163,10 +163,11 @@ export class OperationShell {
     return { type: 'guardRefused', reason: verdict.reason };
   }
 
+  /** An edge that does not answer for once ends nothing: the deadlines of the operation bound the wait. */
   async #watchInFlight(): Promise<undefined> {
     for (let known: number | undefined; !this.#signal.aborted && known !== 0; ) {
-      const count = await this.#around.edges.inFlight(this.#node, this.#signal);
-      if (count !== known) this.#reportInFlight(count);
+      const count = await this.#around.edges.inFlight(this.#node, this.#signal).catch(() => known);
+      if (count !== undefined && count !== known) this.#reportInFlight(count);
       known = count;
       await pause(this.#around.clock, inFlightPollMs, this.#signal);
     }
@@ -222,16 +223,12 @@ function running(process: ProcessIdentity | undefined, node: string): ProcessIde
   throw new LameduckError('notRunning', `Cannot signal node "${node}": it does not run`);
 }
 
-function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const cancel = clock.schedule(ms, resolve);
-  signal.addEventListener(
-    'abort',
-    () => {
-      cancel();
-      resolve();
-    },
-    { once: true },
-  );
-  return promise;
+  signal.addEventListener('abort', resolve as () => void, { once: true });
+  await promise;
+  cancel();
+  signal.removeEventListener('abort', resolve as () => void);
 }

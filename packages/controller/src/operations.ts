@@ -20,9 +20,10 @@ import type { EffectPoint, OnEffect } from './effect-point.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import { availability, type NodeRecord, noteState } from './node-record.ts';
 import type { OperationSurroundings } from './operation-shell.ts';
+import { operationSpec } from './operation-spec.ts';
 import type { Clock } from './ports/clock.ts';
 import type { ProcessIdentity } from './ports/node-runner.ts';
-import { refuseBusy, refuseImpossible, refuseLeave, refuseUnrecorded } from './refusals.ts';
+import { refuseBusy, refuseImpossible, refuseLeave, refuseUnrecorded, releasedPhases } from './refusals.ts';
 import { type OnProgress, runOperation } from './run-operation.ts';
 import type { NotedOperation, OperationNote, OperationRecord } from './store/operation-log.ts';
 import type { ServiceStore } from './store/service-store.ts';
@@ -41,6 +42,8 @@ export interface OperationsParts {
   readonly onStarted: (record: NodeRecord, process: ProcessIdentity) => void;
   /** Told when a node's lock is free again. */
   readonly onReleased: (record: NodeRecord) => void;
+  /** Told of a node that shall run, and that an operation failed to start. */
+  readonly onNotStarted: (record: NodeRecord) => void;
   readonly onEffect: OnEffect;
   readonly changes: Changes;
   /** Aborts when the controller stops. */
@@ -75,7 +78,7 @@ export class Operations {
     this.#parts.closing.throwIfAborted();
     refuseBusy(record, kind, this.#parts.clock);
     refuseImpossible(record, kind);
-    return this.#perform(this.#specOf(kind, record), record, onProgress, 'byOperator');
+    return this.#perform(operationSpec(kind, record, this.#parts.config), record, onProgress, 'byOperator');
   }
 
   /**
@@ -88,7 +91,7 @@ export class Operations {
     { pid, waitMs }: LeaveRequest,
     onProgress: OnProgress,
   ): Promise<OperationReport> {
-    const { clock, closing, changes } = this.#parts;
+    const { clock, closing, changes, config } = this.#parts;
     const deadline = clock.now() + waitMs * patienceShare;
     const node = record.config.name;
     refuseLeave(record, pid);
@@ -101,7 +104,7 @@ export class Operations {
         refuseLeave(record, pid);
       }
       const patienceMs = Math.max(0, deadline - clock.now());
-      const spec = { ...this.#specOf('restart', record), patienceMs };
+      const spec = { ...operationSpec('restart', record, config), patienceMs };
       return await this.#perform(spec, record, onProgress, 'byNode');
     } finally {
       if (record.leavingPid === pid) record.leavingPid = undefined;
@@ -113,7 +116,7 @@ export class Operations {
     try {
       refuseBusy(record, 'start', this.#parts.clock);
       refuseImpossible(record, 'start');
-      await this.#perform(this.#specOf('start', record), record, () => {}, 'byNode');
+      await this.#perform(operationSpec('start', record, this.#parts.config), record, () => {}, 'byNode');
     } catch (error) {
       const reason = LameduckError.from(error).message;
       this.#parts.logger.error({ node: record.config.name, reason }, 'revival failed');
@@ -128,7 +131,7 @@ export class Operations {
     signal: AbortSignal,
   ): Promise<void> {
     const { note } = noted;
-    const spec = { ...this.#specOf(note.kind, record), resumeAt: at };
+    const spec = { ...operationSpec(note.kind, record, this.#parts.config), resumeAt: at };
     const kept = this.#parts.store.continueOperation(noted);
     await this.#hold(spec, record, async () => {
       const report = await this.#execute(spec, record, kept, () => {}, signal);
@@ -263,28 +266,21 @@ export class Operations {
     record.out.clear();
     for (const reason of out) record.out.add(reason);
     if (result !== 'refused') record.reason = result === 'failed' ? report.reason : undefined;
+    if (result === 'failed') this.#followFailure(record, report);
     const point = { operation, node, effect: 'settle' } as const;
     this.#parts.onEffect({ ...point, when: 'before' });
     await this.#parts.unsettled.attempt(node, () => kept.settle(told, wishAfter(report)));
     this.#parts.onEffect({ ...point, when: 'after' });
   }
 
-  #reach({ kind, node }: OperationSpec, effect: EffectPoint['effect'], when: EffectPoint['when']): void {
-    this.#parts.onEffect({ operation: kind, node, effect, when });
+  /** A node that may have had SIGTERM must prove its health anew; one that shall run and does not is tried again. */
+  #followFailure(record: NodeRecord, report: OperationReport): void {
+    if (releasedPhases.includes(report.phases.at(-1)?.name ?? 'check')) this.#parts.monitor.forget(record);
+    if (record.process === undefined && wishAfter(report) === 'ready') this.#parts.onNotStarted(record);
   }
 
-  #specOf(kind: OperationKind, record: NodeRecord): OperationSpec {
-    const { shutdown, startup } = this.#parts.config;
-    return {
-      kind,
-      node: record.config.name,
-      limits: {
-        drainMs: shutdown.drainTimeoutMs,
-        graceMs: shutdown.timeoutGracefulShutdownMs,
-        marginMs: shutdown.marginMs,
-        startupMs: startup.timeoutMs,
-      },
-    };
+  #reach({ kind, node }: OperationSpec, effect: EffectPoint['effect'], when: EffectPoint['when']): void {
+    this.#parts.onEffect({ operation: kind, node, effect, when });
   }
 }
 

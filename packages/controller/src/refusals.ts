@@ -3,7 +3,7 @@ import type { NodeRecord } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
 
 /** Phases in which the SIGTERM is our own: no edge can pick the node any more. */
-const releasedPhases: readonly PhaseName[] = ['terminate', 'wait', 'kill'];
+export const releasedPhases: readonly PhaseName[] = ['terminate', 'wait', 'kill'];
 
 /** A process that is not the node's, or that is being stopped already, cannot announce its leave. Throws `notRunning`. */
 export function refuseLeave({ config, process, operation }: NodeRecord, pid: number): void {

@@ -26,6 +26,7 @@ export interface RevivalParts {
 export class Revival {
   readonly #parts: RevivalParts;
   readonly #attempts = new Map<NodeRecord, number>();
+  readonly #scheduled = new Set<NodeRecord>();
   /** Deaths that came during an operation, to be looked at when that has ended. */
   readonly #postponed = new Map<NodeRecord, () => void>();
 
@@ -65,31 +66,34 @@ export class Revival {
     this.#parts.logger.error({ node: record.config.name, pid: process.pid, log }, 'node died');
     this.#parts.onDeath(record);
     if (livedMs > wellAfterMs) this.#attempts.delete(record);
-    this.#scheduleStart(record);
+    this.retry(record);
   }
 
-  #scheduleStart(record: NodeRecord): void {
+  /** A node that shall run does not: it is started again, later each time. */
+  readonly retry = (record: NodeRecord): void => {
+    if (this.#scheduled.has(record)) return;
     const { clock, logger, closing } = this.#parts;
     const count = this.#attempts.get(record) ?? 0;
     this.#attempts.set(record, count + 1);
     const delayMs = Math.min(longestDelayMs, firstDelayMs * delayFactor ** count);
     logger.info({ node: record.config.name, delayMs }, 'node will be started again');
+    this.#scheduled.add(record);
     const cancel = clock.schedule(delayMs, () => void this.#revive(record));
     closing.addEventListener('abort', cancel, { once: true });
-  }
+  };
 
-  /** An operator who acted meanwhile has taken over. */
+  /** What is under way on the node, or came meanwhile, has taken over, and tells of its own failure. */
   async #revive(record: NodeRecord): Promise<void> {
+    this.#scheduled.delete(record);
     if (this.#isTakenOver(record)) return;
     await this.#parts.start(record);
-    if (record.process === undefined && !this.#isTakenOver(record)) this.#scheduleStart(record);
+    if (record.process === undefined && !this.#isTakenOver(record)) this.retry(record);
   }
 
   /** By an operation, or by an operator who had taken the node out of rotation before. */
   #isTakenOver({ process, operation, out }: NodeRecord): boolean {
-    return (
-      process !== undefined || operation !== undefined || out.has('operator') || this.#parts.closing.aborted
-    );
+    const { closing } = this.#parts;
+    return process !== undefined || operation !== undefined || out.has('operator') || closing.aborted;
   }
 
   /** An operation on the node has ended: a death that came meanwhile is looked at now. */

@@ -64,6 +64,7 @@ async function adoptNode(life: ServiceLife, record: NodeRecord, signal: AbortSig
     record.reason = message;
     record.out.clear();
     record.out.add(record.process === undefined ? 'stopped' : 'health');
+    if (record.process === undefined) life.revival.retry(record);
   }
 }
 

@@ -94,6 +94,20 @@ describe('the controller', () => {
     assert.equal((await nodeStatus(rig, 'a')).state, 'drained');
   });
 
+  it('never brings a node back that had SIGTERM because an edge does not tell what is in flight', async () => {
+    const rig = await openRig();
+    rig.edges[0]?.setInFlight('a', 1);
+    rig.node('a').hang();
+    const stopping = rig.controller.operate('stop', 'a', quiet);
+    await until('a was sent SIGTERM', () => rig.node('a').signals().length > 0);
+    rig.edges[0]?.failNext('inFlight', new LameduckError('edgeUnproven', 'no answer'));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal((await nodeStatus(rig, 'a')).operation?.phase, 'wait');
+    rig.node('a').finish();
+    assert.equal((await stopping).result, 'exited');
+    assert.equal((await nodeStatus(rig, 'a')).inRotation, false);
+  });
+
   it('waits for the requests in flight, at most the drain time, before it signals', async () => {
     const rig = await openRig();
     rig.edges[0]?.setInFlight('a', 2);
@@ -389,6 +403,15 @@ describe('the controller', () => {
       held.resolve();
       assert.equal((await draining).result, 'drained');
       assert.equal((await leaving).result, 'exited');
+    });
+
+    it('is started again, later each time, where its start failed: nobody is watching', async () => {
+      const rig = await openRig();
+      rig.node('a').failStarts(new LameduckError('startFailed', 'port in use'));
+      const report = await rig.controller.leave('a', request(rig, 'a'), quiet);
+      assert.deepEqual([report.result, report.phases.at(-1)?.name], ['failed', 'start']);
+      rig.node('a').failStarts();
+      await until('it serves', async () => (await nodeStatus(rig, 'a')).state === 'ready');
     });
 
     it('is refused where the process is not the one of the node, or is being stopped already', async () => {
