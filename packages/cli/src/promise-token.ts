@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LameduckError } from '@lameduck/core';
 
@@ -9,13 +9,22 @@ import { LameduckError } from '@lameduck/core';
  */
 export function promiseToken(stateFolder: string): string {
   const file = join(stateFolder, 'promise-token');
-  try {
-    writeFileSync(file, `${randomBytes(16).toString('hex')}\n`, { flag: 'wx', mode: 0o600 });
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
-  }
+  if (!existsSync(file)) make(file);
   const token = readFileSync(file, 'utf8').trim();
   if (/^[0-9a-f]{32}$/.test(token)) return token;
   const message = `Cannot read "${file}": 32 hexadecimal digits must stand there (remove it to have it made anew, and restart the nodes): current value is ${token.length} other characters`;
   throw new LameduckError('config', message, { file });
+}
+
+/** Whole from the first moment: another command may read it then. Whoever comes first has made it. */
+function make(file: string): void {
+  const draft = `${file}.${randomBytes(8).toString('hex')}`;
+  try {
+    writeFileSync(draft, `${randomBytes(16).toString('hex')}\n`, { flag: 'wx', mode: 0o600 });
+    linkSync(draft, file);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
+  } finally {
+    rmSync(draft, { force: true });
+  }
 }

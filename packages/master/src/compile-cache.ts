@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync } from 'node:fs';
+import { lstatSync, mkdirSync, type Stats } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -23,7 +23,16 @@ export function openCompileCache(
   } catch {
     // There already, or not possible: what counts is what is there now.
   }
-  const found = lstatSync(directory, { throwIfNoEntry: false });
+  const found = look(directory);
   const isOurs = found?.isDirectory() === true && found.uid === user && (found.mode & 0o777) === ownerOnly;
   return isOurs ? directory : undefined;
+}
+
+function look(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch {
+    // Beside one that is not there: a parent that is no directory, or that we may not enter.
+    return undefined;
+  }
 }

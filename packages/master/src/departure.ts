@@ -29,7 +29,7 @@ export interface DepartureParts {
  */
 export class Departure {
   readonly #parts: DepartureParts;
-  readonly #released = Promise.withResolvers<'released'>();
+  #resolveReleased: (outcome: 'released') => void = () => undefined;
   readonly #over = new AbortController();
   #phase: 'serving' | 'announcing' | 'leaving' = 'serving';
 
@@ -47,7 +47,7 @@ export class Departure {
 
   /** No edge can pick this node any more. */
   release(): void {
-    this.#released.resolve('released');
+    this.#resolveReleased('released');
   }
 
   /** The workers have left, however that came. */
@@ -64,11 +64,14 @@ export class Departure {
     const { graceMs, logger, turnLameDuck } = this.#parts;
     const waitMs = Math.floor(graceMs * waitShare);
     const patience = AbortSignal.any([this.#over.signal, AbortSignal.timeout(waitMs)]);
+    // A release of before may have been taken back.
+    const released = Promise.withResolvers<'released'>();
+    this.#resolveReleased = released.resolve;
     const startedAt = performance.now();
     this.#phase = 'announcing';
     turnLameDuck();
     logger.info({ ...controller, waitMs }, 'asking the controller to be taken out of rotation');
-    const outcome = await Promise.race([this.#released.promise, askAndWait(controller, waitMs, patience)]);
+    const outcome = await Promise.race([released.promise, askAndWait(controller, waitMs, patience)]);
     if (this.#over.signal.aborted) return;
     this.close();
     if (outcome === 'released') logger.info('the controller has taken the node out of rotation');

@@ -22,4 +22,5 @@ test("Node's own variables, coverage, and a place that cannot be written leave c
   for (const name of ['NODE_COMPILE_CACHE', 'NODE_DISABLE_COMPILE_CACHE', 'NODE_V8_COVERAGE'])
     assert.equal(openCompileCache({ [name]: '1' }), undefined);
   assert.equal(openCompileCache({}, '/proc'), undefined);
+  assert.equal(openCompileCache({}, import.meta.filename), undefined);
 });

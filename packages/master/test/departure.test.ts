@@ -81,6 +81,21 @@ it('a master whose controller took it out before obeys SIGTERM without asking', 
   assert.equal(controller.heard.length, 0);
 });
 
+it('a master that was put back into rotation asks anew, and no release of before counts', async (test) => {
+  const { controller, master, port } = await startAnnouncing(test);
+  await master.control('POST', '/linger', { ms: 0 });
+  await master.control('POST', '/linger', { ms: null });
+  master.signal('SIGTERM');
+  const announcement = await controller.announcement();
+  accept(announcement);
+  await until('readiness fails', async () => (await ask(port, '/readyz')).status === 503);
+  assert.equal((await ask(port, '/hello')).status, 200);
+  assert.ok(!master.log.some(({ msg }) => msg === 'the controller has taken the node out of rotation'));
+  await master.control('POST', '/linger', { ms: 0 });
+  await master.waitLog(({ msg }) => msg === 'the controller has taken the node out of rotation');
+  assert.deepEqual(await master.ended, { code: 0, signal: null });
+});
+
 const endings: readonly (readonly [string, (announcement: Announcement) => void, RegExp])[] = [
   ['refuses', ({ response }) => response.writeHead(404).end(), /status 200 is wanted: current value is 404/],
   ['dies while it works', (one) => accept(one, () => one.response.destroy()), /ended without a release/],

@@ -25,12 +25,14 @@ type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boole
  * Puts counting and probes between Node's parser and whatever listens on the server, by replacing `server.emit`:
  * the only place that all frameworks share and that `checkContinue` and `upgrade` pass too. `request` is the one
  * event of the hot path: taken without making a list of its arguments. The `connect` of HTTP/2 is a stream like others.
+ * Returns what ends the counting, where somebody else counts; probes and limits stay.
  */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: its inner functions share one server; apart they would be longer
-export function interceptServer(server: Server, options: InterceptOptions): void {
+export function interceptServer(server: Server, options: InterceptOptions): () => void {
   const { table, bouncer } = options;
   const limits = limitRequests(server, options.limits);
-  countConnections(server, table);
+  const ignoreConnections = countConnections(server, table);
+  let isCounting = true;
   const emit = server.emit as Emit;
   if (options.limits.limitRequestBody > 0) continueLate(server, emit);
 
@@ -45,6 +47,7 @@ export function interceptServer(server: Server, options: InterceptOptions): void
   }
 
   function dispatchCounted(event: string, request: IncomingMessage, response: ServerResponse): boolean {
+    if (!isCounting) return dispatch(event, request, response);
     // One of HTTP/2 is counted as a stream.
     const isHttp2 = request.httpVersionMajor === 2;
     if (!isHttp2 && !table.begin(request, response)) return true;
@@ -63,10 +66,15 @@ export function interceptServer(server: Server, options: InterceptOptions): void
   }
 
   function emitCounted(event: string | symbol, ...args: unknown[]): boolean {
+    if (event === 'checkContinue' || event === 'checkExpectation')
+      return dispatchCounted(event, args[0] as IncomingMessage, args[1] as ServerResponse);
+    if (isCounting && isBounced(event, args)) return true;
+    return emit.call(server, event, ...args);
+  }
+
+  /** Counts what is no request, unless it is bounced. */
+  function isBounced(event: string | symbol, args: unknown[]): boolean {
     switch (event) {
-      case 'checkContinue':
-      case 'checkExpectation':
-        return dispatchCounted(event, args[0] as IncomingMessage, args[1] as ServerResponse);
       case 'upgrade':
       case 'connect':
         if ((args[0] as IncomingMessage).httpVersionMajor === 2) break;
@@ -80,18 +88,28 @@ export function interceptServer(server: Server, options: InterceptOptions): void
         table.beginStream(args[0] as Http2Stream, streamName(args[1] as IncomingHttpHeaders));
         break;
     }
-    return emit.call(server, event, ...args);
+    return false;
   }
   server.emit = (event: string | symbol, first?: unknown, second?: unknown, ...more: unknown[]): boolean =>
     event === 'request'
       ? dispatchCounted(event, first as IncomingMessage, second as ServerResponse)
       : emitCounted(event, first, second, ...more);
+  return () => {
+    isCounting = false;
+    ignoreConnections();
+  };
 }
 
-function countConnections(server: Server, table: ConnectionTable): void {
-  server.prependListener('connection', (socket: Socket) => table.accept(socket));
-  if (isTlsServer(server))
-    server.prependListener('secureConnection', (socket: Socket) => table.secure(socket));
+/** Returns what ends it. */
+function countConnections(server: Server, table: ConnectionTable): () => void {
+  const accept = (socket: Socket): unknown => table.accept(socket);
+  const secure = (socket: Socket): void => table.secure(socket);
+  server.prependListener('connection', accept);
+  if (isTlsServer(server)) server.prependListener('secureConnection', secure);
+  return () => {
+    server.removeListener('connection', accept);
+    server.removeListener('secureConnection', secure);
+  };
 }
 
 function streamName({ ':method': method, ':path': path }: IncomingHttpHeaders): string {

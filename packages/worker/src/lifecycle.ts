@@ -2,7 +2,6 @@ import type { Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { Bouncer } from './bounce.ts';
 import { ConnectionTable } from './connection-table.ts';
-import type { IdleBudgets } from './connection-verdict.ts';
 import { startDrain, stepDrain } from './drain.ts';
 import type { DrainEffect, DrainEvent, DrainState, DrainTimer } from './drain-state.ts';
 import { HandOff, type HandOffLink } from './hand-off/hand-off.ts';
@@ -45,6 +44,7 @@ export class Lifecycle implements Member {
   /** Only what WebSockets are told depends on it. */
   #isReplaced = false;
   #heir: Member | undefined;
+  readonly #stopCounting: () => void;
   #resolveEnded: (report: DrainReport) => void = () => undefined;
 
   constructor(server: Server, settings: Settings, hooks: LifecycleHooks) {
@@ -58,14 +58,14 @@ export class Lifecycle implements Member {
     this.#machine = runMachine(stepDrain, startDrain(settings.budgets), (effect) => this.#perform(effect));
     this.handOff = this.#createHandOff(hooks.handOff);
     const { readinessPath, livenessPath } = settings;
-    interceptServer(server, {
+    this.#stopCounting = interceptServer(server, {
       table: this.#table,
       bouncer: this.#bouncer,
       readinessPath,
       livenessPath,
       limits: settings.limits,
       observer: settings.observer,
-      phase: () => this.#probePhase(),
+      phase: () => this.probePhase(),
     });
     server.keepAliveTimeout = settings.keepAliveMs;
     if (settings.allowHalfOpen) Object.assign(server, { httpAllowHalfOpen: true });
@@ -101,6 +101,7 @@ export class Lifecycle implements Member {
 
   yieldTo(heir: Member): readonly (() => unknown)[] {
     this.discard();
+    this.#stopCounting();
     this.#heir = heir;
     void heir.ended.then(this.#resolveEnded);
     return this.#hooks.shutdownHooks;
@@ -146,7 +147,8 @@ export class Lifecycle implements Member {
     });
   }
 
-  #probePhase(): 'starting' | 'ready' | 'draining' {
+  probePhase(): 'starting' | 'ready' | 'draining' {
+    if (this.#heir !== undefined) return this.#heir.probePhase();
     const { state } = this.#machine;
     if (state.phase === 'starting') return 'starting';
     if (shared.isLameDuck) return 'draining';
@@ -173,10 +175,8 @@ export class Lifecycle implements Member {
         this.#startTimer(effect.timer, effect.ms);
         break;
       case 'closeIdle':
-        this.#closeIdle(effect);
-        break;
       case 'closeSettled':
-        this.#table.closeSettled(effect);
+        this.#closeConnections(effect);
         break;
       case 'startHandOff':
       case 'endHandOff':
@@ -201,11 +201,12 @@ export class Lifecycle implements Member {
   }
 
   /**
-   * Behind the reads of this turn: where the process had to wait for the CPU, a timer runs before it has seen what
-   * arrived meanwhile, and a connection with a request in it is not idle.
+   * Idle ones behind the reads of this turn: where the process had to wait for the CPU, a timer runs before it has seen
+   * what arrived meanwhile, and a connection with a request in it is not idle.
    */
-  #closeIdle(budgets: IdleBudgets): void {
-    setImmediate(() => this.#table.closeIdle(budgets));
+  #closeConnections(effect: Extract<DrainEffect, { type: 'closeIdle' | 'closeSettled' }>): void {
+    if (effect.type === 'closeSettled') this.#table.closeSettled(effect);
+    else setImmediate(() => this.#table.closeIdle(effect));
   }
 
   #moveIdle(isOn: boolean): void {

@@ -3,6 +3,7 @@
  * Exit codes: 0 clean · 1 crashed, or a shutdown hook failed · 3 could not start · 5 something was aborted.
  */
 import module from 'node:module';
+import type { MasterToWorker } from '@lameduck/core';
 import { readAssignment } from './assignment.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { errorFields, logError } from './log.ts';
@@ -23,22 +24,40 @@ ownSignals.adopt();
 
 let lifecycle: Lifecycle | undefined;
 let entry = 'worker';
-const link = connectMaster(
-  (message, handle) => {
-    if (message?.type === 'linger') lifecycle?.shortenLinger(message.lingerMs);
-    else if (message?.type === 'grace') lifecycle?.shortenGrace(message.graceMs);
-    else if (message?.type === 'lameDuck') shared.isLameDuck = message.isOn;
-    else if (message?.type === 'reopenLogs') lifecycle?.reopenLogs();
-    else if (message?.type === 'release') lifecycle?.release();
-    else if (message?.type === 'bounce' && lifecycle !== undefined) lifecycle.bounce(message.ms);
-    else if (lifecycle !== undefined) lifecycle.handOff?.hear(message, handle);
-    else if (message?.type === 'leave' || message?.type === 'bounce') terminateAll();
-  },
-  () => {
-    lifecycle?.handOff?.masterLost();
-    terminateAll();
-  },
-);
+const link = connectMaster(hear, () => {
+  lifecycle?.handOff?.masterLost();
+  terminateAll();
+});
+
+function hear(message: MasterToWorker | null, handle: unknown): void {
+  switch (message?.type) {
+    case 'linger':
+      lifecycle?.shortenLinger(message.lingerMs);
+      break;
+    case 'grace':
+      lifecycle?.shortenGrace(message.graceMs);
+      break;
+    case 'lameDuck':
+      shared.isLameDuck = message.isOn;
+      break;
+    case 'reopenLogs':
+      lifecycle?.reopenLogs();
+      break;
+    case 'release':
+      lifecycle?.release();
+      break;
+    case 'bounce':
+      if (lifecycle === undefined) terminateAll();
+      else lifecycle.bounce(message.ms);
+      break;
+    case 'leave':
+      if (lifecycle === undefined) terminateAll();
+      else lifecycle.handOff?.hear(message, handle);
+      break;
+    default:
+      lifecycle?.handOff?.hear(message, handle);
+  }
+}
 
 function fail(thrown: unknown): void {
   const message =

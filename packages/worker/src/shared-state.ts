@@ -21,6 +21,8 @@ export interface Member {
   /** Resolves when its drain is over. */
   readonly ended: Promise<DrainReport>;
   counts(): Counts;
+  /** What its probes say. */
+  probePhase(): 'starting' | 'ready' | 'draining';
   terminate(): void;
   quit(): void;
   /** Another one counts and drains the same server from now on; gives the shutdown hooks that it must run. */

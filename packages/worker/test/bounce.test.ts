@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import { after, test } from 'node:test';
 import { delay, RawClient } from './support/raw-client.ts';
 import { reapWorkers, type SpawnedWorker, spawnWorker } from './support/spawn-worker.ts';
@@ -6,11 +8,14 @@ import { reapWorkers, type SpawnedWorker, spawnWorker } from './support/spawn-wo
 after(reapWorkers);
 
 const token = '0123456789abcdef';
+/** Without a release it would bounce for so long: longer than any test waits. */
+const bounceMs = 30_000;
+const releasedMs = 15_000;
 
 async function bouncingWorker(options: Parameters<typeof spawnWorker>[1] = {}): Promise<SpawnedWorker> {
-  const worker = spawnWorker('plain.ts', { promiseToken: token, ...options });
+  const worker = spawnWorker('plain.ts', { promiseToken: token, graceMs: 40_000, ...options });
   await worker.message('ready');
-  worker.tell({ type: 'bounce', ms: 8000 });
+  worker.tell({ type: 'bounce', ms: bounceMs });
   await worker.message('draining');
   return worker;
 }
@@ -28,9 +33,34 @@ async function exchange(port: number, text: string): Promise<string> {
   return client.text;
 }
 
-async function released(worker: SpawnedWorker): Promise<void> {
+function release(worker: SpawnedWorker): void {
+  worker.letGo();
   worker.tell({ type: 'release' });
+}
+
+/** Long before the bouncing would have ended by itself, the worker has left. */
+async function released(worker: SpawnedWorker): Promise<void> {
+  const toldAt = performance.now();
+  release(worker);
   assert.equal(await worker.exited, 0, worker.stderr());
+  const ms = performance.now() - toldAt;
+  assert.ok(ms < releasedMs, `left after ${ms} ms`);
+}
+
+/** Resolves when a connect is refused: the socket has been closed by all who had it. */
+async function refused(port: number): Promise<void> {
+  const deadline = AbortSignal.timeout(releasedMs);
+  for (;;) {
+    deadline.throwIfAborted();
+    const socket = net.connect({ port, host: '127.0.0.1' });
+    const code = await once(socket, 'connect', { signal: deadline }).then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => error.code,
+    );
+    socket.destroy();
+    if (code === 'ECONNREFUSED') return;
+    await delay(20);
+  }
 }
 
 test('E26: promised idempotent requests are sent back unrun, on new connections too; the master hears of them', async () => {
@@ -69,9 +99,9 @@ for (const [name, text] of [
 }
 
 test('nothing is bounced without a token', async () => {
-  const worker = spawnWorker('plain.ts');
+  const worker = spawnWorker('plain.ts', { graceMs: 40_000 });
   await worker.message('ready');
-  worker.tell({ type: 'bounce', ms: 8000 });
+  worker.tell({ type: 'bounce', ms: bounceMs });
   await worker.message('draining');
   assert.match(await exchange(worker.port, requestText('GET', '/hello', 'undefined')), /hello$/);
   await released(worker);
@@ -100,8 +130,8 @@ test('once released nothing is accepted, and idle connections are left for the p
   const [idle, pooled] = [await RawClient.connect(worker.port), await RawClient.connect(worker.port)];
   // The third connection is answered, so the two before it have been accepted.
   await exchange(worker.port, requestText('GET', '/hello', undefined));
-  worker.tell({ type: 'release' });
-  await delay(200);
+  release(worker);
+  await refused(worker.port);
   idle.write(requestText('POST', '/upload', token, 'late'));
   await idle.ended;
   assert.match(idle.text, /4 [0-9a-f]{64}$/);

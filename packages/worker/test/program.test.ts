@@ -57,12 +57,33 @@ test('a program that serves with serve() is counted and drained once, and its ow
   await worker.message('ready');
   const counted = await fetchText(worker.port, '/counts');
   assert.match(counted, /"inFlight":1,"answered":0/);
+  await fetchText(worker.port, '/hello');
+  assert.match(await fetchText(worker.port, '/counts'), /"inFlight":1,"answered":2/);
   const slow = fetchText(worker.port, '/slow');
   await fetchText(worker.port, '/counts');
   worker.kill('SIGTERM');
   assert.match(await slow, /served$/);
   assert.equal(await worker.exited, 0);
   assert.match(worker.stderr(), /^own hook ran$/m);
+});
+
+test('what it serves with keeps its own limits, and its own probe tells of the drain', async () => {
+  const worker = spawnWorker('programs/serving.mjs');
+  await worker.message('ready');
+  assert.match(await fetchText(worker.port, '/own-readyz'), /^HTTP\/1.1 200 /);
+  const [silent, upload] = await Promise.all([
+    RawClient.connect(worker.port),
+    RawClient.connect(worker.port),
+  ]);
+  upload.write('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 11\r\n\r\n01234567890');
+  assert.match(await upload.received(/Too Large/), /^HTTP\/1.1 413 /);
+  upload.close();
+  worker.kill('SIGTERM');
+  await worker.message('draining');
+  silent.get('/own-readyz');
+  await silent.ended;
+  assert.match(silent.text, /^HTTP\/1.1 503 /);
+  assert.equal(await worker.exited, 0);
 });
 
 test('two workers run one program that names one port', async () => {

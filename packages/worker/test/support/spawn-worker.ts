@@ -13,6 +13,8 @@ export interface SpawnedWorker {
   /** Resolves with the next message of that type, or one that came already; rejects when the worker exits before. */
   message<Type extends WorkerToMaster['type']>(type: Type): Promise<Extract<WorkerToMaster, { type: Type }>>;
   tell(message: MasterToWorker): void;
+  /** Gives up the test's own copy of the socket, as the master does before it releases its workers. */
+  letGo(): void;
   kill(signal: NodeJS.Signals): void;
   /** Exit code, or the name of the signal. */
   readonly exited: Promise<number | string>;
@@ -73,10 +75,10 @@ export function spawnWorker(app: string, options: SpawnOptions = {}): SpawnedWor
     stdio: ['ignore', 'ignore', 'pipe', handle.fd, 'ipc'],
   });
   spawned.add({ child, handle });
-  return observe(child, port);
+  return { ...observe(child, port), letGo: () => handle.close() };
 }
 
-function observe(child: ChildProcess, port: number): SpawnedWorker {
+function observe(child: ChildProcess, port: number): Omit<SpawnedWorker, 'letGo'> {
   const messages: WorkerToMaster[] = [];
   let errors = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {

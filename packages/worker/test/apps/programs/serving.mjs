@@ -6,5 +6,10 @@ await serve(
     if (request.url === '/counts') return response.end(JSON.stringify(counts()));
     setTimeout(() => response.end('served'), request.url === '/slow' ? 500 : 0);
   },
-  { port: 18_080, onShutdown: () => process.stderr.write('own hook ran\n') },
+  {
+    port: 18_080,
+    readinessPath: '/own-readyz',
+    limitRequestBody: 10,
+    onShutdown: () => process.stderr.write('own hook ran\n'),
+  },
 );
