@@ -88,6 +88,8 @@ export class HealthMonitor {
   }
 
   async #verdict(record: NodeRecord, isContent: Waiter['isContent'], signal: AbortSignal): Promise<void> {
+    // one that has aborted already would not say so again
+    signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiter = { isContent, resolve };
     const waiting = this.#waiters.get(record) ?? new Set();

@@ -58,8 +58,9 @@ export class PassiveWatch {
   }
 
   async #sample(): Promise<void> {
+    const atMs = this.#clock.now();
     await Promise.all(this.#edges.map((edge) => this.#sampleEdge(edge)));
-    for (const record of this.#records) this.#judge(record);
+    for (const record of this.#records) this.#judge(record, atMs);
   }
 
   /** An edge that does not answer says nothing about the nodes behind it. */
@@ -86,13 +87,17 @@ export class PassiveWatch {
     const byEdge = this.#counted.get(record) ?? new Map<string, PassiveState>();
     this.#counted.set(record, byEdge);
     const sample = { total, atMs: this.#clock.now() };
-    byEdge.set(edge, stepPassive(byEdge.get(edge) ?? noErrors, sample, limitsOf(record)).state);
+    byEdge.set(edge, stepPassive(byEdge.get(edge) ?? noErrors, sample, limitsOf(record)));
   }
 
-  #judge(record: NodeRecord): void {
+  /** As of when the edges were asked: what the fast ones said does not age while a slow one is waited for. */
+  #judge(record: NodeRecord, atMs: number): void {
     const byEdge = this.#counted.get(record);
     if (byEdge === undefined) return;
     const limits = limitsOf(record);
+    // also of an edge that answers no more
+    for (const [edge, state] of byEdge)
+      byEdge.set(edge, stepPassive(state, { total: undefined, atMs }, limits));
     const states = [...byEdge.values()];
     const errors = states.flatMap(({ recent }) => recent).reduce((sum, entry) => sum + entry.errors, 0);
     const isServing = record.operation === undefined && record.out.size === 0;

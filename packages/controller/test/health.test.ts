@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { afterEach, describe, it } from 'node:test';
+import { afterEach, describe, it, mock } from 'node:test';
 import type { NodeStatus } from '@lameduck/core';
 import { makeRig, never, type Rig, type RigOptions, until } from './support/rig.ts';
 
@@ -20,6 +20,12 @@ async function nodeStatus(rig: Rig, name: string): Promise<NodeStatus> {
   const node = (await rig.controller.status()).nodes.find((candidate) => candidate.name === name);
   assert.ok(node);
   return node;
+}
+
+/** Resolves once each edge has told its errors from now on: what it counted until then is known. */
+async function sampled(rig: Rig): Promise<void> {
+  const asked = rig.edges.map((edge) => mock.method(edge, 'errors'));
+  await until('each edge was sampled', () => asked.every(({ mock: calls }) => calls.callCount() > 0));
 }
 
 async function rotation(rig: Rig): Promise<string> {
@@ -104,8 +110,8 @@ describe('errors at the edge', () => {
     const rig = await openRig({ edges: 2, config: { health: { ...passive, rise: 30 } } });
     const [one, other] = rig.edges;
     one?.addErrors('b', 99);
-    // two samples: what was there before the first one says nothing
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    // what was there before the first sample says nothing
+    await sampled(rig);
     one?.addErrors('a', 2);
     other?.addErrors('a', 3);
     await until('a is out', async () => !(await nodeStatus(rig, 'a')).inRotation);
@@ -115,11 +121,19 @@ describe('errors at the edge', () => {
   });
 
   it("are nobody's concern by default", async () => {
-    const rig = await openRig();
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    const node = (name: string, port: number, health = {}) => ({
+      name,
+      address: `127.0.0.1:${port}`,
+      process: { start: 'x' },
+      health,
+    });
+    const nodes = [node('a', 200), node('b', 201, { passive: passive.passive })];
+    const rig = await openRig({ nodes: ['a', 'b'], config: { nodes } });
+    await sampled(rig);
     rig.edges[0]?.addErrors('a', 1000);
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    assert.deepEqual(await rotation(rig), 'a b c');
+    rig.edges[0]?.addErrors('b', 1000);
+    await until('b, which is watched, is out', async () => !(await nodeStatus(rig, 'b')).inRotation);
+    assert.deepEqual(await rotation(rig), 'a');
     assert.ok(!rig.edges[0]?.calls.includes('remove a'));
   });
 });

@@ -14,19 +14,19 @@ export interface PassiveState {
 export const noErrors: PassiveState = { total: undefined, recent: [] };
 
 /**
- * The state after one more sample, and the errors within the window. What was counted before the first sample says
- * nothing. A smaller sum is that of an edge that was started anew: all of it is new.
+ * The state after one more sample: what came within the window before it. An edge that did not answer gives a sample
+ * without a sum, in which errors age and nothing is added. What was counted before the first sum says nothing. A
+ * smaller sum is that of an edge that was started anew: all of it is new.
  */
 export function stepPassive(
   state: PassiveState,
-  sample: { readonly total: number; readonly atMs: number },
-  limits: PassiveLimits,
-): { readonly state: PassiveState; readonly errors: number; readonly isOver: boolean } {
-  const { total, atMs } = sample;
+  sample: { readonly total: number | undefined; readonly atMs: number },
+  limits: Pick<PassiveLimits, 'withinMs'>,
+): PassiveState {
+  const { total = state.total, atMs } = sample;
+  const recent = state.recent.filter((entry) => atMs - entry.atMs < limits.withinMs);
+  if (total === undefined) return { total, recent };
   const before = state.total ?? total;
   const added = total >= before ? total - before : total;
-  const kept = state.recent.filter((entry) => atMs - entry.atMs < limits.withinMs);
-  const recent = added === 0 ? kept : [...kept, { atMs, errors: added }];
-  const errors = recent.reduce((sum, entry) => sum + entry.errors, 0);
-  return { state: { total, recent }, errors, isOver: errors >= limits.errors };
+  return { total, recent: added === 0 ? recent : [...recent, { atMs, errors: added }] };
 }

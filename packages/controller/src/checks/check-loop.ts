@@ -1,6 +1,7 @@
 import {
   failPassively,
   firstDelayMs,
+  type HealthLimits,
   type HealthState,
   jitterShare,
   nextDelayMs,
@@ -136,7 +137,8 @@ class CheckLoop implements HealthChecks {
   #accept(watched: Watched, health: HealthState): void {
     const before = watched.health;
     watched.health = health;
-    if (this.#options.isTerse === true && !watched.isHastened && !isNews(before, health)) return;
+    const mayHide = this.#options.isTerse === true && !watched.isHastened;
+    if (mayHide && !isNews(before, health, watched.target.health)) return;
     this.#onNews([{ target: watched.index, version: watched.version, health }]);
   }
 }
@@ -145,6 +147,8 @@ function intervalMs({ target, health }: Watched): number {
   return health.verdict === 'down' ? target.health.downIntervalMs : target.health.intervalMs;
 }
 
-function isNews(before: HealthState, after: HealthState): boolean {
-  return before.verdict !== after.verdict || before.last?.detail !== after.last?.detail;
+function isNews(before: HealthState, after: HealthState, { rise }: HealthLimits): boolean {
+  // a node whose checks have risen is down by damping alone, and better than none
+  const hasRisen = after.verdict === 'down' && after.last?.passed === true && after.streak === rise;
+  return hasRisen || before.verdict !== after.verdict || before.last?.detail !== after.last?.detail;
 }

@@ -16,8 +16,8 @@ const threadFromRate = 200;
 export function createHealthChecks(config: Config, logger: Logger): HealthChecks {
   const rate = config.nodes.reduce((sum, { health }) => sum + 1000 / leastIntervalMs(health), 0);
   if (rate < threadFromRate) return createCheckLoop({ checker: createHealthChecker(), clock: systemClock });
-  const onCrash = (reason: string): void =>
-    logger.error({ reason }, 'the thread of the health checks ended, a new one has taken over');
+  const onCrash = (reason: string, delayMs: number): void =>
+    logger.error({ reason, delayMs }, 'the thread of the health checks ended, a new one will take over');
   return createThreadedChecks({ onCrash });
 }
 

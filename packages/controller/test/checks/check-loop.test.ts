@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type CheckResult, type HealthState, parseConfig } from '@lameduck/core';
+import { type CheckResult, type HealthState, isOnlyHeld, parseConfig } from '@lameduck/core';
 import { createCheckLoop } from '../../src/checks/check-loop.ts';
 import type { CheckTarget, HealthChecks, HealthNews } from '../../src/ports/health-checks.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
@@ -173,6 +173,31 @@ describe('the check loop', () => {
       rig.news.slice(2).map(({ health }) => health.verdict),
       ['up', 'down'],
     );
+  });
+
+  it('E23: tells a thread also that only damping keeps a node down, once for each time that its checks have risen', async () => {
+    const rig = makeLoop(1, { interval: '1s', downInterval: '1s', rise: 3, fall: 1 }, true);
+    const isHeldAlone = (): boolean => {
+      const health = lastOf(rig);
+      return health !== undefined && isOnlyHeld(health, { rise: 3 }, rig.clock.now());
+    };
+    follow(rig, 1);
+    await rig.clock.advance(6000);
+    for (let fall = 0; fall < 4; fall += 1) {
+      rig.sick.add(0);
+      await rig.clock.advance(1500);
+      rig.sick.clear();
+      if (fall < 2) await rig.clock.advance(6000);
+    }
+    assert.ok(!isHeldAlone(), 'its checks have not risen yet');
+    await rig.clock.advance(5000);
+    assert.deepEqual([lastOf(rig)?.verdict, isHeldAlone()], ['down', true]);
+    const told = rig.news.length;
+    await rig.clock.advance(2000);
+    assert.equal(rig.news.length, told, 'further passes are no news');
+    rig.sick.add(0);
+    await rig.clock.advance(1500);
+    assert.ok(!isHeldAlone(), 'it fails again');
   });
 
   it('checks nothing after its end', async () => {

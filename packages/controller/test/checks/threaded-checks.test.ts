@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { createHealthChecks } from '../../src/checks/create-checks.ts';
 import { createThreadedChecks } from '../../src/checks/threaded-checks.ts';
 import type { CheckTarget, HealthChecks, HealthNews } from '../../src/ports/health-checks.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
 import { until } from '../support/rig.ts';
 
 let status = 200;
@@ -54,6 +55,12 @@ it('checks in a thread, tells verdicts in the time of the caller, and obeys', as
   status = 200;
 });
 
+/** A target whose check makes the thread end: a pattern that the configuration would have refused throws there. */
+function deadly(target: CheckTarget): CheckTarget {
+  const expect = { ...target.health.expect, body: { kind: 'pattern' as const, source: '(', flags: '' } };
+  return { ...target, health: { ...target.health, expect } };
+}
+
 it('a thread that ends unasked is replaced, and the checks go on', async () => {
   const crashes: string[] = [];
   const checks = createThreadedChecks({ onCrash: (reason) => crashes.push(reason) });
@@ -61,10 +68,7 @@ it('a thread that ends unasked is replaced, and the checks go on', async () => {
   const news: HealthNews[] = [];
   const [good] = targets(1);
   assert.ok(good !== undefined);
-  // a pattern that the configuration would have refused throws in the thread, once it is asked for
-  const expect = { ...good.health.expect, body: { kind: 'pattern' as const, source: '(', flags: '' } };
-  const bad = { ...good, health: { ...good.health, expect } };
-  checks.open([good, bad], (more) => news.push(...more));
+  checks.open([good, deadly(good)], (more) => news.push(...more));
   checks.tell(1, { type: 'follow', version: 1, isRunning: true });
   await until('it crashed', () => crashes.length > 0);
   checks.tell(1, { type: 'follow', version: 2, isRunning: false });
@@ -72,6 +76,125 @@ it('a thread that ends unasked is replaced, and the checks go on', async () => {
   await until('the new one checks', () =>
     news.some(({ target, health }) => target === 0 && health.verdict === 'up'),
   );
+});
+
+it('a thread that replaces another knows what was forgotten, and for whom somebody waits', async () => {
+  const crashes: string[] = [];
+  const checks = createThreadedChecks({ onCrash: (reason) => crashes.push(reason) });
+  opened.push(checks);
+  const news: HealthNews[] = [];
+  const [some] = targets(1);
+  assert.ok(some !== undefined);
+  // weeks: checked in this test only where it is hastened
+  const seldom = { intervalMs: 1_900_000_000, downIntervalMs: 1_900_000_000 };
+  const good = { ...some, health: { ...some.health, ...seldom } };
+  checks.open([good, good, deadly(good)], (more) => news.push(...more));
+  for (const target of [0, 1]) {
+    checks.tell(target, { type: 'follow', version: 1, isRunning: true });
+    checks.tell(target, { type: 'forget', version: 2 });
+    checks.tell(target, { type: 'hasten' });
+  }
+  await until('both are asked', () => new Set(news.map(({ target }) => target)).size === 2);
+  checks.tell(1, { type: 'relax' });
+  checks.tell(2, { type: 'follow', version: 1, isRunning: true });
+  checks.tell(2, { type: 'hasten' });
+  await until('it crashed', () => crashes.length > 0);
+  news.length = 0;
+  checks.tell(2, { type: 'follow', version: 2, isRunning: false });
+  await until('the new one checks what is waited for', () =>
+    news.some(({ target, version, health }) => target === 0 && version === 2 && health.verdict === 'up'),
+  );
+  assert.ok(
+    news.every(({ target, version }) => target === 0 && version === 2),
+    JSON.stringify(news),
+  );
+});
+
+/** Targets that tell how many threads they were given to: what a thread is given is read at its start. */
+function counted(list: readonly CheckTarget[], onStart: () => void): readonly CheckTarget[] {
+  const [first, ...others] = list;
+  assert.ok(first !== undefined);
+  const target = {
+    address: first.address,
+    get health() {
+      onStart();
+      return first.health;
+    },
+  };
+  return [target, ...others];
+}
+
+it('a thread that dies at its start is replaced less and less often, and soon again after it was well', async () => {
+  const clock = createFakeClock();
+  const crashes: number[] = [];
+  let starts = 0;
+  const checks = createThreadedChecks({ clock, onCrash: (_, delayMs) => crashes.push(delayMs) });
+  opened.push(checks);
+  const news: HealthNews[] = [];
+  const [good] = targets(1);
+  assert.ok(good !== undefined);
+  const list = counted([good, deadly(good)], () => {
+    starts += 1;
+  });
+  checks.open(list, (more) => news.push(...more));
+  const wanted = [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000];
+  checks.tell(1, { type: 'follow', version: 1, isRunning: true });
+  checks.tell(1, { type: 'hasten' });
+  for (const [index, delayMs] of wanted.entries()) {
+    await until(`crash ${index + 1}`, () => crashes.length > index);
+    // no thread is there until the delay is over: what is told meanwhile is not lost
+    if (index === wanted.length - 1) checks.tell(1, { type: 'follow', version: 2, isRunning: false });
+    await clock.advance(delayMs - 1);
+    assert.equal(starts, index + 1, 'replaced too early');
+    await clock.advance(1);
+    assert.equal(starts, index + 2, 'not replaced');
+  }
+  assert.deepEqual(crashes, wanted);
+  checks.tell(0, { type: 'follow', version: 3, isRunning: true });
+  await until('it checks', () =>
+    news.some(({ version, health }) => version === 3 && health.verdict === 'up'),
+  );
+  await clock.advance(60_001);
+  checks.tell(1, { type: 'follow', version: 3, isRunning: true });
+  await until('it crashed again', () => crashes.length > wanted.length);
+  assert.equal(crashes.at(-1), 100);
+});
+
+it('a thread that cannot be made is tried again, and never thrown at whoever asked', async () => {
+  const clock = createFakeClock();
+  const crashes: string[] = [];
+  const checks = createThreadedChecks({ clock, onCrash: (reason) => crashes.push(reason) });
+  opened.push(checks);
+  const news: HealthNews[] = [];
+  let isBroken = true;
+  const list = counted(targets(1), () => {
+    if (isBroken) throw new Error('no more threads');
+  });
+  checks.open(list, (more) => news.push(...more));
+  checks.tell(0, { type: 'follow', version: 1, isRunning: true });
+  assert.deepEqual(crashes, ['no more threads']);
+  await clock.advance(100);
+  assert.deepEqual(crashes, ['no more threads', 'no more threads']);
+  isBroken = false;
+  await clock.advance(200);
+  await until('it checks', () => news.at(-1)?.health.verdict === 'up');
+});
+
+it('closing ends the wait for a new thread', async () => {
+  const clock = createFakeClock();
+  let starts = 0;
+  const crashes: string[] = [];
+  const checks = createThreadedChecks({ clock, onCrash: (reason) => crashes.push(reason) });
+  opened.push(checks);
+  const list = counted(targets(1).map(deadly), () => {
+    starts += 1;
+  });
+  checks.open(list, () => undefined);
+  checks.tell(0, { type: 'follow', version: 1, isRunning: true });
+  await until('it crashed', () => crashes.length > 0);
+  await checks.close();
+  await clock.advance(100);
+  assert.equal(starts, 1);
 });
 
 it('few checks get no thread, many do', async () => {

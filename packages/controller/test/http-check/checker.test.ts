@@ -174,6 +174,34 @@ it('reads no more than 64 KB of a body that does not end', async () => {
   assert.ok((await checker.check(address, health)).passed, 'a stream is as well as its status');
 });
 
+it('reads no more than its bound of what never becomes an answer', async () => {
+  const head = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n';
+  const floods = [
+    ['', 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(1000)],
+    [head, '1;x=yyyyyyyyyyyyyyyy\r\nz\r\n'.repeat(1000)],
+    [`${head}-6\r\n`, '-6\r\n'.repeat(5000)],
+  ] as const;
+  for (const [begin, more] of floods) {
+    let sent = 0;
+    const address = await answerRaw((socket) => {
+      const write = (): void => {
+        sent += more.length;
+        if (!socket.destroyed && sent < 20_000_000) socket.write(more, () => setImmediate(write));
+      };
+      socket.write(begin);
+      write();
+    });
+    const result = await checker.check(address, {
+      ...withBody({ kind: 'text', text: 'never there' }),
+      timeoutMs: 10_000,
+    });
+    assert.deepEqual(
+      [result.passed, result.detail],
+      [false, 'an answer of more than 147456 bytes that says too little'],
+    );
+  }
+});
+
 it('a TCP check passes where a connection is accepted, and sends nothing', async () => {
   let received = 0;
   const server = createTcpServer((socket) => {

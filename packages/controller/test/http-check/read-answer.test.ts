@@ -44,6 +44,56 @@ describe('readAnswer', () => {
     );
   });
 
+  it('ends with each text, also with chunk sizes and heads that nobody should send', () => {
+    const size = fc.oneof(
+      fc.constantFrom(
+        '-6',
+        '-0',
+        '+3',
+        '0x6',
+        ' 3',
+        '',
+        '3;ext=1',
+        '3 \t',
+        'ffffffffffffffffffff',
+        '0',
+        '00',
+        'g',
+      ),
+      fc.integer({ min: -20, max: 20 }).map((count) => count.toString(16)),
+    );
+    const piece = fc.oneof(
+      size.map((line) => `${line}\r\n`),
+      fc.constantFrom(
+        '\r\n',
+        'HTTP/1.1 100 Continue\r\n\r\n',
+        'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n',
+        'HTTP/1.1 200 OK\r\ncontent-length: -6\r\n\r\n',
+      ),
+      fc.string({ unit: 'binary-ascii', maxLength: 9 }),
+    );
+    const head = fc.constantFrom('', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n');
+    fc.assert(
+      fc.property(head, fc.array(piece), fc.boolean(), (first, pieces, isEnded) => {
+        const reading = readAnswer(first + pieces.join(''), isEnded);
+        assert.ok(reading.type !== 'answer' || reading.body.length <= maxBodyBytes);
+      }),
+      { numRuns: 2000 },
+    );
+    for (const wrong of ['-6', '+3', '0x0', 'g', '']) {
+      const text = `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n${wrong}\r\n\r\n`;
+      const reading = readAnswer(text, false);
+      assert.ok(reading.type === 'answer' && reading.body === 'abc' && !reading.isComplete, wrong);
+    }
+  });
+
+  it('passes over any number of 1xx', () => {
+    const flood = 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(20_000);
+    assert.equal(readAnswer(flood, false).type, 'more');
+    const reading = readAnswer(`${flood}HTTP/1.1 204 No Content\r\n\r\n`, false);
+    assert.deepEqual(reading.type === 'answer' && [reading.status, reading.isReusable], [204, true]);
+  });
+
   it('passes over 1xx, and knows answers without a body', () => {
     const reading = readAnswer(
       'HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n',

@@ -4,7 +4,7 @@ import type { HealthChecker } from '../../ports/health-checker.ts';
 import { describeFailure } from '../describe-failure.ts';
 import { Connection, type ConnectionUser } from './connection.ts';
 import { judgeAnswer } from './judge-answer.ts';
-import { readAnswer } from './read-answer.ts';
+import { maxAnswerBytes, readAnswer } from './read-answer.ts';
 
 /** A connection is not used again after this time: below the idle time of any server that keeps connections at all. */
 const longestIdleMs = 1500;
@@ -123,7 +123,11 @@ class Check implements ConnectionUser {
   #judge(isEnded: boolean): void {
     const reading = readAnswer(this.#text, isEnded);
     const judgement = judgeAnswer(reading, this.#health.expect, isEnded);
-    if (judgement === undefined) return;
+    if (judgement === undefined) {
+      if (this.#text.length > maxAnswerBytes)
+        this.#finish(false, `an answer of more than ${maxAnswerBytes} bytes that says too little`, false);
+      return;
+    }
     const isReusable = reading.type === 'answer' && reading.isReusable;
     this.#finish(judgement.passed, judgement.detail, isReusable && judgement.passed);
   }
