@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, chownSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -8,6 +9,7 @@ import { CommandFolder } from './support/run-command.ts';
 const nginx = process.env['LAMEDUCK_NGINX'] ?? '/usr/sbin/nginx';
 const launcher = join(import.meta.dirname, '..', 'bin', 'lameduck.cjs');
 const nobody = 65_534;
+const somebody = 1;
 
 /** Only root can become somebody else, and only where that one may read this checkout and this Node. */
 const canBeNobody =
@@ -135,5 +137,48 @@ describe('lameduck check of an attached nginx', () => {
       assert.ok(text.includes(wanted), text);
     }
     assert.equal(statSync(join(folder.path, 'own/shop.conf')).ino, ino);
+  });
+
+  it('says so too where that is neither root nor us, and the include is as before', {
+    skip: !canBeNobody,
+  }, (test) => {
+    const folder = makeFolder(test);
+    for (const path of ['.', 'own', 'own/shop.conf']) chownSync(join(folder.path, path), somebody, somebody);
+    chmodSync(folder.path, 0o755);
+    execFileSync(nginx, ['-e', join(folder.path, 'error.log'), '-c', join(folder.path, 'nginx.conf')], {
+      uid: somebody,
+      gid: somebody,
+    });
+    const pid = Number(readFileSync(join(folder.path, 'nginx.pid'), 'utf8'));
+    test.after(() => {
+      process.kill(pid, 'SIGTERM');
+    });
+    // what nginx -t writes to
+    for (const path of ['own', 'own/shop.conf', 'error.log', 'nginx.pid', 't1', 't2', 't3', 't4', 't5'])
+      chownSync(join(folder.path, path), nobody, nobody);
+    for (const command of ['check', 'up']) {
+      const { code, text } = runAsNobody(folder, command);
+      assert.equal(code, 78, text);
+      assert.ok(text.includes(`the user of the nginx master ${pid} (uid ${somebody}) or as root`), text);
+    }
+    assert.equal(folder.read('own/shop.conf'), 'upstream shop { server 127.0.0.1:1; }\n');
+  });
+
+  it('is not kept from its work by somebody whose process has the title of a master', {
+    skip: !canBeNobody,
+  }, async (test) => {
+    const folder = makeFolder(test);
+    for (const path of ['own', 'own/shop.conf']) chownSync(join(folder.path, path), nobody, nobody);
+    const title = `nginx: master process nginx -c ${join(folder.path, 'nginx.conf')}`;
+    const liar = spawn('/bin/sleep', ['60'], { argv0: title, uid: somebody, stdio: 'ignore' });
+    test.after(async () => {
+      const ended = once(liar, 'exit');
+      liar.kill();
+      await ended;
+    });
+    await once(liar, 'spawn');
+    const { code, text } = runAsNobody(folder, 'check');
+    assert.equal(code, 0, text);
+    assert.match(text, /nginx does not run: start it before lameduck up/);
   });
 });

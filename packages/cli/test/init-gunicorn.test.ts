@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { type Written, written } from './support/init-results.ts';
@@ -32,6 +34,11 @@ describe('lameduck init --gunicorn', { concurrency: 3 }, () => {
       arguments: ['--config', 'gunicorn.conf.py', '--keep-alive', '30'],
     };
     assert.deepEqual(nodes, [{ name: 'a', address: '127.0.0.1:18201', env: { COLOUR: 'a=b' }, gunicorn }]);
+    assert.equal(
+      statSync(join(folder.path, 'lameduck.yaml')).mode & 0o777,
+      0o600,
+      'raw_env may hold passwords',
+    );
     assert.deepEqual([shutdown, health], [{ timeoutGracefulShutdown: '20s' }, { path: '/healthz' }]);
     for (const one of [
       /bind unix:\/x\.sock/,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -17,6 +17,12 @@ const shop = `upstream shop_api {
   server 10.255.255.1:18005;
   keepalive 8; sticky cookie x;
 }`;
+
+const nobody = 65_534;
+/** Only root can become somebody else, and only where that one may run this Node. */
+const canBeNobody =
+  process.getuid?.() === 0 &&
+  spawnSync(process.execPath, ['--version'], { uid: nobody, cwd: '/' }).status === 0;
 
 describe('lameduck init --nginx', { concurrency: 3 }, () => {
   it('makes nodes of the servers and an edge of nginx, and tells what it leaves out and why', async (test) => {
@@ -98,6 +104,29 @@ describe('lameduck init --nginx', { concurrency: 3 }, () => {
       stderr,
       new RegExp(`command line of process ${server.pid}, .* its environment is not known`),
     );
+    assert.match(stderr, /stop what listens on the addresses of the nodes now/);
+  });
+
+  it('does not take the command line of a server of another user, and says why', {
+    skip: !canBeNobody,
+  }, async (test) => {
+    const script = `require('node:http').createServer().listen(0, '127.0.0.1', function () { console.log(this.address().port) })`;
+    const server = spawn(process.execPath, ['-e', script, 'evil'], { cwd: '/', uid: nobody, gid: nobody });
+    test.after(async () => {
+      const ended = once(server, 'exit');
+      server.kill();
+      await ended;
+    });
+    const [port] = await once(server.stdout.setEncoding('utf8'), 'data');
+    const text = `http { upstream x { server 127.0.0.1:${String(port).trim()}; } }`;
+    const folder = new CommandFolder(test, { 'nginx.conf': text });
+    const { code, stderr } = await folder.run(['init', '--nginx', 'nginx.conf']);
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(folder.read('lameduck.yaml'), /evil/);
+    const [node] = written(folder).nodes;
+    assert.match(JSON.stringify(node?.['process']), /say in lameduck\.yaml how node a is started/);
+    const why = `node a: process ${server.pid}, which listens there now, is of uid ${nobody}, neither root nor us`;
+    assert.ok(stderr.includes(why), stderr);
     assert.match(stderr, /stop what listens on the addresses of the nodes now/);
   });
 

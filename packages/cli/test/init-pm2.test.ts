@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { check, handler, nginxConf, type Written, written } from './support/init-results.ts';
@@ -36,6 +38,18 @@ describe('lameduck init --pm2', { concurrency: 3 }, () => {
       assert.match(stderr, one);
     }
     await check(folder);
+  });
+
+  it('writes an environment for its owner only, also over a file for everybody', async (test) => {
+    const app = (env: object): string => JSON.stringify({ apps: [{ script: './app.mjs', env }] });
+    const folder = new CommandFolder(test, { 'pm2.json': app({ PASSWORD: 'x' }), 'bare.json': app({}) });
+    const mode = (): number => statSync(join(folder.path, 'lameduck.yaml')).mode & 0o777;
+    assert.equal((await folder.run(['init', '--pm2', 'bare.json'])).code, 0);
+    assert.equal(mode(), 0o666 & ~process.umask(), 'without an environment the umask decides');
+    const { code, stderr } = await folder.run(['init', '--pm2', 'pm2.json', '--force']);
+    assert.equal(code, 0, stderr);
+    assert.equal(mode(), 0o600);
+    assert.match(stderr, /may hold passwords; keep the file for its owner only/);
   });
 
   it('takes another app by name: a program that is none of Node becomes a process', async (test) => {

@@ -54,7 +54,9 @@ async function runInit(options: InitOptions): Promise<void> {
   const isStdout = options.output === '-';
   const path = isStdout ? undefined : resolve(options.output);
   const result = await createConfig(options, dirname(path ?? resolve('lameduck.yaml')));
-  if (path !== undefined) writeNewFile(path, result.text, options.force === true);
+  if (path !== undefined) {
+    writeNewFile(path, result.text, { force: options.force === true, isPrivate: result.isPrivate });
+  }
   const named = path === undefined || basename(path) === 'lameduck.yaml' ? '' : ` --config ${options.output}`;
   const steps = [...result.steps, `lameduck check${named}`, `lameduck up${named}`, ...result.later];
   if (screen.isJson) {
@@ -94,7 +96,7 @@ async function createConfig(options: InitOptions, folder: string): Promise<NewCo
   const runtime = await runtimeDraft(options, folder);
   const edge = nginx === undefined ? undefined : await nginxDraft(nginx, options.upstream, runtime, folder);
   if (edge === undefined && runtime === undefined)
-    return { ...renderExample(folder), notes: [], hints: [], later: [] };
+    return { ...renderExample(folder), isPrivate: false, notes: [], hints: [], later: [] };
   const sources = [nginx, pm2, gunicorn].filter((file) => file !== undefined);
   return composeDraft(sources.join(' and '), edge, runtime);
 }

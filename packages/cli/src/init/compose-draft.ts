@@ -5,6 +5,8 @@ import type { Draft, NodeDraft } from './draft.ts';
 /** The file, and what a person must know about it. */
 export interface NewConfig {
   readonly text: string;
+  /** It holds an environment, where passwords may be. */
+  readonly isPrivate: boolean;
   readonly notes: readonly string[];
   /** What to look at in the file. */
   readonly hints: readonly string[];
@@ -31,7 +33,7 @@ export function composeDraft(source: string, edge: Draft | undefined, runtime: D
   const head = comments.map((line) => `# ${line.replace(/\p{Cc}/gu, ' ')}\n`).join('');
   const steps = [...(edge?.steps ?? []), ...(runtime?.steps ?? [])];
   const text = `${head}\n${stringify(document, { lineWidth: 110 })}`;
-  return { text, notes, hints, steps, later: edge?.later ?? [] };
+  return { text, isPrivate: nodes.some(hasEnvironment), notes, hints, steps, later: edge?.later ?? [] };
 }
 
 function toDocument(
@@ -58,8 +60,15 @@ function needsHealthPath(nodes: readonly NodeDraft[]): boolean {
   return nodes.every(({ app }) => app === undefined);
 }
 
+function hasEnvironment({ env }: NodeDraft): boolean {
+  return Object.keys(env ?? {}).length > 0;
+}
+
 function hintsFor(nodes: readonly NodeDraft[]): readonly string[] {
   return [
+    ...(nodes.some(hasEnvironment)
+      ? ['Environment: it may hold passwords; keep the file for its owner only (mode 0600).']
+      : []),
     ...(needsHealthPath(nodes)
       ? [
           `Health: each node is asked for GET ${defaults.healthPath} and must answer 2xx; name another path if it has one.`,

@@ -11,6 +11,13 @@ export async function fillFromRunning(draft: Draft, folder: string): Promise<Dra
       const address = parseAddress(node.address);
       const found = address === undefined ? undefined : await findServer(address);
       if (found === undefined) return node;
+      if ('owner' in found) {
+        const owner = found.owner ?? 'unknown';
+        notes.push(
+          `node ${node.name}: process ${found.pid}, which listens there now, is of uid ${owner}, neither root nor us: its command line is not taken, as lameduck up would run it with our rights`,
+        );
+        return node;
+      }
       notes.push(
         `node ${node.name}: start is the command line of process ${found.pid}, which listens there now; its environment is not known`,
       );

@@ -1,16 +1,25 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { LameduckError } from '@lameduck/core';
 
+/** How a file is written. */
+export interface WriteOptions {
+  /** Replace one that is there. */
+  readonly force: boolean;
+  /** For its owner only, whatever the umask. */
+  readonly isPrivate: boolean;
+}
+
 /** Writes a file that is not there yet, or, with `force`, replaces one as a whole. Throws `usage`, `config`. */
-export function writeNewFile(path: string, text: string, force: boolean): void {
+export function writeNewFile(path: string, text: string, { force, isPrivate }: WriteOptions): void {
+  const options = { flag: 'wx', mode: isPrivate ? 0o600 : 0o666 };
   try {
     if (!force) {
-      writeFileSync(path, text, { flag: 'wx' });
+      writeFileSync(path, text, options);
       return;
     }
     const temporary = `${path}.${process.pid}.tmp`;
     try {
-      writeFileSync(temporary, text, { flag: 'wx' });
+      writeFileSync(temporary, text, options);
       renameSync(temporary, path);
     } finally {
       rmSync(temporary, { force: true });

@@ -165,6 +165,21 @@ describe('an nginx that was started with -p, -c, -e and -g', () => {
 });
 
 describe('a process that only calls itself the master of our nginx', () => {
+  it('is not believed where its program is no nginx, also where it is ours', async (test) => {
+    const place = await prefixed();
+    const title = `nginx: master process nginx -c ${join(place.folder, 'conf/nginx.conf')} -p /nowhere -g load_module /nowhere/evil.so;`;
+    const liar = spawn('/bin/sleep', ['60'], { argv0: title, stdio: 'ignore' });
+    test.after(async () => {
+      const ended = once(liar, 'exit');
+      liar.kill();
+      await ended;
+    });
+    await until(() => listMasters().some(({ identity }) => identity.pid === liar.pid));
+    const options = { ...place.options, prefix: place.folder } as NginxEdgeOptions;
+    const { attached } = await checkNginxEdge(options, expectations);
+    assert.deepEqual([attached?.pid, attached?.prefix], [undefined, place.folder]);
+  });
+
   const skip = process.getuid?.() !== 0;
   it('is not believed where it is of another user: its options are not used, its program not run', {
     skip,

@@ -1,7 +1,8 @@
 import { readlinkSync, statSync } from 'node:fs';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import type { ProcessIdentity } from '../../ports/node-runner.ts';
-import { isLiving, listProcesses, ownerOf, readArguments } from '../../processes/identity.ts';
+import { isTrusted } from '../../processes/find-server.ts';
+import { isLiving, listProcesses, readArguments, readName } from '../../processes/identity.ts';
 import { type NginxBuild, readBuild } from './build.ts';
 import { realPath } from './config/load.ts';
 
@@ -60,11 +61,10 @@ export function findMasterOf(
   conf: string,
   build: NginxBuild | undefined,
 ): StartedMaster | undefined {
-  const readers = masters.filter((master) => {
+  return masters.find((master) => {
     const its = confOf(master, build);
     return its !== undefined && realPath(its) === realPath(conf);
   });
-  return readers.find(({ identity }) => isTrusted(identity)) ?? readers[0];
 }
 
 /**
@@ -78,7 +78,7 @@ export async function readOtherBuild(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<NginxBuild | undefined> {
   const running = `/proc/${master.pid}/exe`;
-  if (!isTrusted(master)) return undefined;
+  if (!isTrusted(master.pid)) return undefined;
   if (isSameFile(running, binary)) return undefined;
   // the kernel opens the program of a process also after its file was replaced
   const build = await readBuild({ binary: running, arguments: [], environment }).catch(() => undefined);
@@ -86,17 +86,14 @@ export async function readOtherBuild(
 }
 
 /**
- * Whether what a process says of itself may decide what we run: anybody can write a title with a `-g` that loads a module, and
- * we may be root. Only root's processes and our own are believed.
+ * Whether the options of a master may become ours: a title with a `-g` that loads a module is quickly written, and we may be
+ * root. So it must be root's or our own, and its program an nginx by its name, or the one that the user `configured`.
  */
-export function isTrusted({ pid }: ProcessIdentity): boolean {
-  const owner = ownerOf(pid);
-  return owner !== undefined && (owner === 0 || owner === process.geteuid?.());
-}
-
-/** Whether the program of a process is an nginx: what lies behind the link is not always called so. */
-export function isNginxName(binary: string | undefined): binary is string {
-  return binary !== undefined && /nginx|openresty|angie|tengine/.test(basename(binary));
+export function isBelieved({ identity, binary }: StartedMaster, configured: string | undefined): boolean {
+  if (!isTrusted(identity.pid)) return false;
+  if (configured !== undefined && binary === realPath(configured)) return true;
+  // one with capabilities does not show its program; its short name is that of the program too, whatever the title
+  return /nginx|openresty|angie|tengine/.test(basename(binary ?? readName(identity.pid)));
 }
 
 function isSameFile(one: string, other: string): boolean {

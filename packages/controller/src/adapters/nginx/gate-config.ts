@@ -1,3 +1,4 @@
+import { balanceLua } from './gate-balance-lua.ts';
 import { controlLua } from './gate-control-lua.ts';
 import { pickLua } from './gate-lua.ts';
 import { formatGateState } from './gate-state.ts';
@@ -36,6 +37,7 @@ export function renderBalancer(spec: IncludeSpec): string[] {
     'if not gate then',
     'gate = (function()',
     renderConfig(spec),
+    balanceLua.trim(),
     pickLua.trim(),
     'end)()',
     `package.loaded[${name}] = gate`,

@@ -8,10 +8,15 @@
  * phase), `attribute` (header filter), `finish` (log phase) and `hold` (access phase).
  *
  * The shared dict holds `state` = `EPOCH NODE@EPOCH … NODE:BEGAN:MS …` (the nodes that are out, each with the epoch
- * that took it out; the nodes whose weight rises, since when and for how long) and counters: `e:NODE` errors, `k:PID:NODE` requests known to be under way to a node, `u:PID:EPOCH` requests that nginx's own
- * balancing placed, whose node this phase cannot see. A count is raised first and the state compared after: whoever
- * writes the state and then reads the counters sees every request that may have missed the write.
- * `requests` is keyed by the request's address, not by ngx.ctx, which an internal redirect (error_page) empties.
+ * that took it out; the nodes whose weight rises, since when and for how long) and counters: `e:NODE` errors,
+ * `k:PID:NODE` requests known to be under way to a node, `u:PID:EPOCH` requests that nginx's own balancing placed,
+ * whose node this phase cannot see. A count is raised first and the state compared after: whoever writes the state
+ * and then reads the counters sees every request that may have missed the write.
+ * `requests`, `tried` and `held` are keyed by the request's address, not by ngx.ctx, which an internal redirect
+ * (error_page) empties. nginx gives the address of a request that has ended to another one, and not every end is
+ * told (the user's own hooks, a subrequest): the first try of a request forgets what is there.
+ *
+ * Stands below the code of gate-balance-lua.ts, whose `make_pick` it calls.
  */
 export const pickLua = `
 local balancer = require "ngx.balancer"
@@ -26,7 +31,7 @@ local requests, tried, held = {}, {}, {}
 local known_keys, nodes_by_key, nodes_by_address = {}, {}, {}
 local state, epoch, out, rest, unknown_key, is_native
 local ramps, rising_until = {}, 0
-local load_by_name, failed_until, current_weight = {}, {}, {}
+local load_by_name, failed_until = {}, {}
 
 local function prepare(key)
   if not dict:safe_add(key, 0) and not dict:get(key) then dict:incr("lossy", 1) end
@@ -85,7 +90,7 @@ local function start()
   for _, peer in ipairs(config.peers) do
     local key = "k:" .. pid .. ":" .. peer.name
     known_keys[peer.name], nodes_by_key[key], nodes_by_address[peer.address] = key, peer.name, peer.name
-    load_by_name[peer.name], current_weight[peer.name] = 0, 0
+    load_by_name[peer.name] = 0
     prepare(key)
     if config.counts_errors then prepare("e:" .. peer.name) end
   end
@@ -108,61 +113,7 @@ local function take(key)
   if node then load_by_name[node] = load_by_name[node] + 1 end
 end
 
--- nginx's smooth weighted round robin (ngx_http_upstream_round_robin.c), for one worker
-local function round_robin(peers)
-  local total, best = 0, nil
-  for _, peer in ipairs(peers) do
-    local own = weight_of(peer)
-    local weight = current_weight[peer.name] + own
-    current_weight[peer.name] = weight
-    total = total + own
-    if not best or weight > current_weight[best.name] then best = peer end
-  end
-  current_weight[best.name] = current_weight[best.name] - total
-  return best
-end
-
-local function least_conn(peers)
-  local least, ties = nil, {}
-  for _, peer in ipairs(peers) do
-    local load = load_by_name[peer.name] / weight_of(peer)
-    if not least or load < least then least, ties = load, {} end
-    if load == least then ties[#ties + 1] = peer end
-  end
-  return round_robin(ties)
-end
-
-local function hash_key()
-  if config.balance == "ip_hash" then
-    local address = ngx.var.remote_addr or ""
-    return address:match("^(%d+%.%d+%.%d+)%.%d+$") or address
-  end
-  local parts = {}
-  for index, part in ipairs(config.key) do
-    parts[index] = part.text or ngx.var[part.variable] or ""
-  end
-  return table.concat(parts)
-end
-
--- From 0 to 1, as good as chance: sums such as crc32 of two names differ by the same bits for every key, and weights
--- would not hold.
-local function point_of(text)
-  local a, b, c, d = ngx.md5_bin(text):byte(1, 4)
-  return (((a * 256 + b) * 256 + c) * 256 + d + 0.5) / 4294967296
-end
-
--- Weighted rendezvous hashing: a node that leaves moves its own keys and no others.
-local function hash(peers)
-  local key, best, best_score = hash_key(), nil, nil
-  for _, peer in ipairs(peers) do
-    local score = -weight_of(peer) / math.log(point_of(key .. "|" .. peer.name))
-    if not best or score > best_score then best, best_score = peer, score end
-  end
-  return best
-end
-
-local pick_by_balance = { round_robin = round_robin, least_conn = least_conn, ip_hash = hash, hash = hash }
-local pick = pick_by_balance[config.balance]
+local pick = make_pick(weight_of, load_by_name)
 
 local function candidates(id)
   local seen, now, sound, untried = tried[id], ngx.now(), {}, {}
@@ -175,11 +126,22 @@ local function candidates(id)
   return #sound > 0 and sound or untried
 end
 
-local function note_retry(id, key)
+local function forget(id)
+  local key = requests[id]
+  requests[id], tried[id], held[id] = nil, nil, nil
+  if key then release(key) end
+end
+
+-- Without a failed try of ours in this upstream, what is known of the address is of a request that has ended, of a try in
+-- another upstream, or of a node that nginx placed and we cannot name: no node counts as tried.
+local function begin_try(id)
+  if not balancer.get_last_failure() then return forget(id) end
+  local key = requests[id]
+  if not key then return end
   requests[id] = nil
   release(key)
   local node = nodes_by_key[key]
-  if not node or not balancer.get_last_failure() then return end
+  if not node then return end
   failed_until[node] = ngx.now() + FAIL_SECONDS
   tried[id] = tried[id] or {}
   tried[id][node] = true
@@ -231,8 +193,7 @@ local gate = {}
 -- A peer that is out is no last resort either.
 function gate.balance_last()
   local id = request_id()
-  local key = requests[id]
-  if key then note_retry(id, key) end
+  begin_try(id)
   local now = dict:get("state")
   if now ~= state then refresh(now) end
   repeat until pick_ourselves(id)
@@ -240,8 +201,7 @@ end
 
 function gate.balance()
   local id = request_id()
-  local key = requests[id]
-  if key then note_retry(id, key) end
+  begin_try(id)
   if not is_native then
     local now = dict:get("state")
     if now ~= state or (rising_until > 0 and ngx.now() >= rising_until) then refresh(now) end
@@ -255,14 +215,9 @@ end
 -- The answer's header tells where nginx's own balancing had sent the request.
 function gate.attribute()
   local id = request_id()
+  if ngx.is_subrequest then return forget(id) end
   local key = requests[id]
-  if not key then return end
-  if ngx.is_subrequest then
-    requests[id] = nil
-    release(key)
-    return
-  end
-  if nodes_by_key[key] then return end
+  if not key or nodes_by_key[key] then return end
   local address = ngx.var.upstream_addr
   local node = address and (nodes_by_address[address] or nodes_by_address[address:match("[^, ]+$")])
   if not node then return end
@@ -291,20 +246,14 @@ local function count_errors()
 end
 
 function gate.finish()
-  local id = request_id()
   if config.counts_errors and not ngx.is_subrequest then count_errors() end
-  local key = requests[id]
-  held[id] = nil
-  if not key then return end
-  requests[id], tried[id] = nil, nil
-  release(key)
+  forget(request_id())
 end
 
 -- Where no node is in rotation the balancer ends a request with 502 and error_page brings it here, body and all.
 function gate.hold()
   local id = request_id()
   if not held[id] then
-    tried[id] = nil
     if ngx.var.lameduck_again == "1" then return ngx.exec("@lameduck_last") end
     return ngx.exit(502)
   end

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StartOptions } from './attached.ts';
-import { findMasterOf, isNginxName, isTrusted, listMasters, type StartedMaster } from './attached-master.ts';
+import { findMasterOf, isBelieved, listMasters, type StartedMaster } from './attached-master.ts';
 import { type NginxBuild, readBuild } from './build.ts';
 import type { NginxEdgeOptions } from './options.ts';
 import { requireSignal } from './permissions.ts';
@@ -31,13 +31,13 @@ export async function managedNginx(options: Of<'managed'>): Promise<LocatedNginx
  */
 export async function attachedNginx(options: Of<'attached'>): Promise<LocatedNginx> {
   const { conf, environment } = options;
-  const masters = listMasters();
+  const configured = configuredBinary(options);
+  const masters = listMasters().filter((one) => isBelieved(one, configured));
   const named = findMasterOf(masters, conf, undefined);
-  const binary = configuredBinary(options) ?? binaryOf(named) ?? findBinary(environment.PATH);
+  const binary = configured ?? binaryOf(named) ?? findBinary(environment.PATH);
   const build = await readBuild({ binary, arguments: [], environment });
-  const running = named ?? findMasterOf(masters, conf, build);
-  if (running !== undefined) requireSignal(options.name, running.identity);
-  const master = running !== undefined && isTrusted(running.identity) ? running : undefined;
+  const master = named ?? findMasterOf(masters, conf, build);
+  if (master !== undefined) requireSignal(options.name, master.identity);
   const prefix = options.prefix ?? master?.prefix;
   const { errorLog, globals } = master ?? {};
   const words = [
@@ -54,8 +54,8 @@ export async function attachedNginx(options: Of<'attached'>): Promise<LocatedNgi
 }
 
 function binaryOf(master: StartedMaster | undefined): string | undefined {
-  if (master === undefined || !isTrusted(master.identity)) return undefined;
-  return isNginxName(master.binary) && existsSync(master.binary) ? master.binary : undefined;
+  const binary = master?.binary;
+  return binary !== undefined && existsSync(binary) ? binary : undefined;
 }
 
 function configuredBinary({ nginx, environment }: NginxEdgeOptions): string | undefined {

@@ -14,10 +14,10 @@ import { withOut } from './gate-state.ts';
 import { type Installed, install, rejected } from './install.ts';
 import { attachedNginx, managedNginx } from './locate.ts';
 import { prepareFolder, startManaged, stopManaged } from './managed.ts';
-import { isShuttingDown, listWorkers } from './master.ts';
+import { findMaster, isShuttingDown, listWorkers } from './master.ts';
 import { lookAtMaster, notRunning, type Opened } from './opened.ts';
 import type { NginxEdgeOptions } from './options.ts';
-import { describeRefusal } from './permissions.ts';
+import { describeRefusal, requireSignal } from './permissions.ts';
 import { fileTexts, listPlans, type Plan, planFiles, planInclude } from './plan.ts';
 import { loadWritten, refuseUpgrade } from './reload-change.ts';
 import { type IncludeHeader, type IncludeSpec, parseIncludeHeader } from './render-include.ts';
@@ -149,6 +149,9 @@ async function writePlan(ground: Ground, plan: Plan): Promise<Attempt> {
   const installed = await install(options.name, fileTexts(files, spec), () => runNginx(command, [test]));
   try {
     const facts = findFacts(ground, installed);
+    // one that is neither root's nor ours is known by its pid file only
+    const master = findMaster(facts.pidFile);
+    if (master !== undefined) requireSignal(options.name, master);
     const client = createControlClient(options.name, ground.socket, () => spec.token);
     const base = { edge: options.name, plan, build, command, files, client, spec, ...facts };
     return { installed, isSame, opened: { ...base, master: undefined, workers: [], ungated: [] } };
