@@ -5,10 +5,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { formatLedger, type LoadOptions, runLoad } from '@lameduck/ledger';
 import { runService } from '../support/run-service.ts';
+import type { NodeKind } from '../support/service-config.ts';
 import { type SupervisedNode, superviseAlone } from '../support/supervisor.ts';
 
 interface Case {
   readonly name: string;
+  /** Default: our own master. */
+  readonly kind?: NodeKind;
   readonly mode: 'gate' | 'reload';
   readonly load: Omit<LoadOptions, 'url'>;
   /** Nodes signalled at once, in turns. */
@@ -26,6 +29,11 @@ const cases: readonly Case[] = [
   { name: 'posts', mode: 'reload', load: posts, together: 1, pauseMs: 0 },
   { name: 'two', mode: 'reload', load: mixed, together: 2, pauseMs: 0 },
   { name: 'three', mode: 'reload', load: mixed, together: 3, pauseMs: 2000 },
+  { name: 'gunicorn', kind: 'gunicorn', mode: 'reload', load: mixed, together: 1, pauseMs: 0 },
+  { name: 'fastapi', kind: 'lame-gunicorn', mode: 'reload', load: mixed, together: 1, pauseMs: 0 },
+  { name: 'fastapi-trickle', kind: 'lame-gunicorn', mode: 'reload', load: trickle, together: 1, pauseMs: 0 },
+  { name: 'fastapi-posts', kind: 'lame-gunicorn', mode: 'reload', load: posts, together: 1, pauseMs: 0 },
+  { name: 'fastapi-three', kind: 'lame-gunicorn', mode: 'reload', load: mixed, together: 3, pauseMs: 2000 },
   { name: 'gate', mode: 'gate', load: mixed, together: 1, pauseMs: 0 },
   { name: 'gate-two', mode: 'gate', load: mixed, together: 2, pauseMs: 0 },
   { name: 'gate-three', mode: 'gate', load: mixed, together: 3, pauseMs: 2000 },
@@ -47,7 +55,8 @@ async function restart(node: SupervisedNode, times: number[]): Promise<void> {
 
 async function measure(one: Case): Promise<void> {
   const names = ['a', 'b', 'c'];
-  const service = await runService({ nodes: ['app', 'app', 'app'], mode: one.mode });
+  const kind = one.kind ?? 'app';
+  const service = await runService({ nodes: [kind, kind, kind], mode: one.mode });
   const supervisor = await superviseAlone(service, names);
   const exits: number[] = [];
   try {

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 export const projectRoot: string = join(import.meta.dirname, '..', '..');
 const shop = join(projectRoot, 'examples', 'shop');
 
-export type NodeKind = 'app' | 'gunicorn';
+/** `lame-gunicorn` is a Gunicorn whose workers are lame ducks after SIGTERM. */
+export type NodeKind = 'app' | 'gunicorn' | 'lame-gunicorn';
 
 export interface ServiceSpec {
   readonly nodes: readonly NodeKind[];
@@ -30,7 +31,12 @@ export function serviceConfig(spec: ServiceSpec, ports: readonly number[], ledge
       return {
         name,
         address: `127.0.0.1:${nodePorts[index]}`,
-        env: { LEDGER_DIR: ledgerDir, NODE_NAME: name, PORT: nodePorts[index] },
+        env: {
+          LEDGER_DIR: ledgerDir,
+          NODE_NAME: name,
+          PORT: nodePorts[index],
+          ...(kind === 'lame-gunicorn' ? { PYTHONPATH: pythonPath() } : {}),
+        },
         ...kindConfig(kind),
         ...spec.overrides?.[name],
       };
@@ -40,7 +46,15 @@ export function serviceConfig(spec: ServiceSpec, ports: readonly number[], ledge
   };
 }
 
+/** Before what a machine may need to find its own Python modules. */
+export function pythonPath(): string {
+  const own = process.env['PYTHONPATH'];
+  return [join(projectRoot, 'python'), ...(own === undefined ? [] : [own])].join(':');
+}
+
 function kindConfig(kind: NodeKind): object {
   if (kind === 'app') return { app: { entry: join(shop, 'app.ts'), workers: 2 } };
-  return { gunicorn: { app: 'api:app', directory: join(shop, 'api'), workers: 2 } };
+  const gunicorn = { app: 'api:app', directory: join(shop, 'api'), workers: 2 };
+  if (kind === 'gunicorn') return { gunicorn };
+  return { gunicorn: { ...gunicorn, workerClass: 'lameduck_asgi.worker.LameDuckWorker' } };
 }

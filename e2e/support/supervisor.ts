@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { ask } from './ask.ts';
 import type { RunningService } from './run-service.ts';
 import { isRunning, until } from './until.ts';
 
@@ -27,7 +28,7 @@ export interface Supervisor {
 
 /** Kills the controller with SIGKILL, and takes its place towards the nodes. */
 export async function superviseAlone(service: RunningService, names: readonly string[]): Promise<Supervisor> {
-  const nodes = names.map((name) => superviseNode(service.folder, name));
+  const nodes = names.map((name, index) => superviseNode(service.folder, name, service.ports[index + 1]));
   const nginx = pidIn(join(service.folder, '.lameduck', 'edges', 'edge-1', 'nginx.pid'));
   const ended = once(service.up, 'close');
   service.up.kill('SIGKILL');
@@ -42,8 +43,11 @@ export async function superviseAlone(service: RunningService, names: readonly st
   };
 }
 
-function superviseNode(folder: string, name: string): SupervisedNode {
-  let pid = pidIn(join(folder, '.lameduck', 'nodes', name, 'master.pid'));
+function superviseNode(folder: string, name: string, port: number | undefined): SupervisedNode {
+  const state = join(folder, '.lameduck', 'nodes', name);
+  const isGunicorn = existsSync(join(state, 'gunicorn.pid'));
+  let pid = pidIn(join(state, isGunicorn ? 'gunicorn.pid' : 'master.pid'));
+  const cwd = readlinkSync(`/proc/${pid}/cwd`);
   const [command = '', ...args] = fieldsOf(pid, 'cmdline');
   const env = Object.fromEntries(fieldsOf(pid, 'environ').map(splitVariable));
   const isGone = async (): Promise<boolean> => !(await isRunning(pid));
@@ -59,9 +63,11 @@ function superviseNode(folder: string, name: string): SupervisedNode {
       return performance.now() - startedAt;
     },
     async start() {
-      const child = spawn(command, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'ignore'] });
+      const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'ignore'] });
       pid = child.pid ?? 0;
-      await readyLine(child, name);
+      if (!isGunicorn) return readyLine(child, name);
+      child.stdout.resume();
+      await until(`${name} answers`, () => isReady(`http://127.0.0.1:${port}`), 30_000);
     },
     async kill() {
       if (await isGone()) return;
@@ -82,6 +88,11 @@ async function readyLine(
       return;
     }
   throw new Error(`the master of ${name} ended before it was ready`);
+}
+
+async function isReady(url: string): Promise<boolean> {
+  const answer = await ask(url, 'GET', '/healthz').catch(() => undefined);
+  return answer?.status === 200;
 }
 
 function pidIn(file: string): number {

@@ -111,7 +111,11 @@ export function composeRunner(
         controllerSocket: paths.controlSocket,
       });
     case 'gunicorn':
-      return createGunicornRunner({ ...common, ...definedOnly(node) });
+      return createGunicornRunner({
+        ...common,
+        environment: { ...promiseVariable(config, paths), ...common.environment },
+        ...definedOnly(node),
+      });
     case 'process':
       return createServerRunner({
         ...common,
