@@ -7,7 +7,7 @@ import { type RunningService, runService } from '../support/run-service.ts';
 import { underLoad } from '../support/under-load.ts';
 import { isRunning, until } from '../support/until.ts';
 
-const rounds = 2;
+const rounds = 1;
 
 /** SIGTERM to the masters of these nodes at once, as from `systemctl restart`; resolves when all serve again. */
 async function signal(service: RunningService, names: readonly string[]): Promise<void> {
