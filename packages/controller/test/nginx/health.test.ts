@@ -190,10 +190,13 @@ describe('errors that the edge counts', () => {
     );
     await bench.edge.remove('c', ignore, soon());
     for (let turn = 0; turn < 10; turn += 1) await send(bench.port, { path: '/status/500' });
-    assert.deepEqual(await errors(), { a: 5, b: 5, c: first.c });
+    // each nginx worker takes turns by itself, so that they may differ by one or two
+    const { a = 0, b = 0, c } = await errors();
+    assert.deepEqual([a + b, c], [10, first.c]);
+    assert.ok(a >= 3 && b >= 3, `a ${a}, b ${b}`);
     await bench.edge.remove('b', ignore, soon());
     for (let turn = 0; turn < 3; turn += 1) await send(bench.port, { path: '/status/503', method: 'POST' });
-    assert.deepEqual(await errors(), { a: 8, b: 5, c: first.c });
+    assert.deepEqual(await errors(), { a: a + 3, b, c });
   });
 
   it('are none where they are not asked for, and in reload mode', async () => {
