@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import type { MasterStatus } from '@lameduck/core';
-import { joinLedgers, type LedgerResult, readServerLedger, runLoad } from '@lameduck/ledger';
+import type { LedgerResult } from '@lameduck/ledger';
 import { assertNothingLost } from '../support/assertions.ts';
 import { makeRunFolder, runLameduck } from '../support/run-service.ts';
 import { projectRoot } from '../support/service-config.ts';
+import { underLoadOnMaster } from '../support/under-load.ts';
 
 const launcher = join(projectRoot, 'packages', 'cli', 'bin', 'lameduck.cjs');
 const good = `export { default } from ${JSON.stringify(join(projectRoot, 'examples', 'shop', 'app.ts'))};\n`;
@@ -52,15 +53,8 @@ describe('lameduck run, alone', () => {
     return (await runLameduck(folder, 'ctl', 'status', '--json', ...control)).json as MasterStatus;
   }
 
-  async function underOwnLoad(work: () => Promise<void>): Promise<LedgerResult> {
-    const load = runLoad({ url, connections: { get: 10, fresh: 10, post: 10, upload: 2, stream: 2 } });
-    try {
-      await work();
-    } finally {
-      await load.stop();
-    }
-    return joinLedgers(await load.done, await readServerLedger(ledgerDir));
-  }
+  const underOwnLoad = (work: () => Promise<void>): Promise<LedgerResult> =>
+    underLoadOnMaster(url, ledgerDir, work);
 
   it('writes its pid file and tells its workers', async () => {
     assert.equal(Number(readFileSync(join(folder, 'master.pid'), 'utf8')), master.pid);

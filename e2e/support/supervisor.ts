@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { after, before } from 'node:test';
 import { ask } from './ask.ts';
-import type { RunningService } from './run-service.ts';
+import { type RunningService, runService } from './run-service.ts';
+import { nodeName, type ServiceSpec } from './service-config.ts';
 import { isRunning, until } from './until.ts';
 
 /** One node that the test itself supervises, as systemd would: it signals the master, and starts it again. */
@@ -39,6 +41,34 @@ export async function superviseAlone(service: RunningService, names: readonly st
       await Promise.all(nodes.map((node) => node.kill()));
       process.kill(nginx, 'SIGTERM');
       await until('nginx has ended', async () => !(await isRunning(nginx)));
+    },
+  };
+}
+
+/** For the tests of one suite: a service whose controller is killed before the first of them. */
+export function serveAlone(spec: ServiceSpec): {
+  readonly service: RunningService;
+  readonly supervisor: Supervisor;
+} {
+  let service: RunningService;
+  let supervisor: Supervisor;
+  before(async () => {
+    service = await runService(spec);
+    supervisor = await superviseAlone(
+      service,
+      spec.nodes.map((_, index) => nodeName(index)),
+    );
+  });
+  after(async () => {
+    await supervisor.close();
+    await service.stop();
+  });
+  return {
+    get service() {
+      return service;
+    },
+    get supervisor() {
+      return supervisor;
     },
   };
 }

@@ -1,26 +1,9 @@
 import assert from 'node:assert/strict';
-import { afterEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { LameduckError, type OperationProgress } from '@lameduck/core';
-import { makeRig, never, type Rig, type RigOptions, until } from './support/rig.ts';
+import { makeRig, never, nodeStatus, type Rig, until, useRigs } from './support/rig.ts';
 
-const rigs: Rig[] = [];
-
-async function openRig(options?: RigOptions): Promise<Rig> {
-  const rig = makeRig(options);
-  rigs.push(rig);
-  await rig.controller.open(never);
-  return rig;
-}
-
-afterEach(async () => {
-  for (const rig of rigs.splice(0)) await rig.controller.close(AbortSignal.abort());
-});
-
-async function nodeStatus(rig: Rig, name: string) {
-  const node = (await rig.controller.status()).nodes.find((candidate) => candidate.name === name);
-  assert.ok(node);
-  return node;
-}
+const { rigs, openRig } = useRigs();
 
 const quiet = (): void => {};
 

@@ -1,26 +1,8 @@
 import assert from 'node:assert/strict';
-import { afterEach, describe, it, mock } from 'node:test';
-import type { NodeStatus } from '@lameduck/core';
-import { makeRig, never, type Rig, type RigOptions, until } from './support/rig.ts';
+import { describe, it, mock } from 'node:test';
+import { nodeStatus, type Rig, until, useRigs } from './support/rig.ts';
 
-const rigs: Rig[] = [];
-
-async function openRig(options?: RigOptions): Promise<Rig> {
-  const rig = makeRig(options);
-  rigs.push(rig);
-  await rig.controller.open(never);
-  return rig;
-}
-
-afterEach(async () => {
-  for (const rig of rigs.splice(0)) await rig.controller.close(AbortSignal.abort());
-});
-
-async function nodeStatus(rig: Rig, name: string): Promise<NodeStatus> {
-  const node = (await rig.controller.status()).nodes.find((candidate) => candidate.name === name);
-  assert.ok(node);
-  return node;
-}
+const { openRig } = useRigs();
 
 /** Resolves once each edge has told its errors from now on: what it counted until then is known. */
 async function sampled(rig: Rig): Promise<void> {

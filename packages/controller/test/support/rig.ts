@@ -1,4 +1,6 @@
-import type { CheckResult, Config } from '@lameduck/core';
+import assert from 'node:assert/strict';
+import { afterEach } from 'node:test';
+import type { CheckResult, Config, NodeStatus } from '@lameduck/core';
 import { parseConfig } from '@lameduck/core';
 import { pino } from 'pino';
 import { createFakeEdge, type FakeEdge } from '../../src/adapters/fake/edge.ts';
@@ -189,3 +191,27 @@ export async function until(what: string, isTrue: () => boolean | Promise<boolea
 }
 
 export const never: AbortSignal = new AbortController().signal;
+
+/** Opens rigs for the tests of one file, each closed after its test; `rigs` are those of the test that runs. */
+export function useRigs(): {
+  readonly rigs: Rig[];
+  readonly openRig: (options?: RigOptions) => Promise<Rig>;
+} {
+  const rigs: Rig[] = [];
+  afterEach(async () => {
+    for (const rig of rigs.splice(0)) await rig.controller.close(AbortSignal.abort());
+  });
+  async function openRig(options?: RigOptions): Promise<Rig> {
+    const rig = makeRig(options);
+    rigs.push(rig);
+    await rig.controller.open(never);
+    return rig;
+  }
+  return { rigs, openRig };
+}
+
+export async function nodeStatus(rig: Rig, name: string): Promise<NodeStatus> {
+  const node = (await rig.controller.status()).nodes.find((candidate) => candidate.name === name);
+  assert.ok(node);
+  return node;
+}
