@@ -83,26 +83,28 @@ function post(socketPath: string, path: string): Promise<void> {
 }
 
 /** Asked on its control socket, as `lameduck ctl reload` does. */
-export const lameduckReload: ReloadKind = {
-  name: 'lameduck',
-  async start(workers) {
-    const place = await makePlace();
-    const control = join(place.folder.path, 'master.sock');
-    const entry = join(projectRoot, 'examples', 'plain', 'app.ts');
-    const words = [
-      'run',
-      entry,
-      '-w',
-      String(workers),
-      '-b',
-      `127.0.0.1:${place.port}`,
-      '--control',
-      control,
-    ];
-    const peer = await run(place, [process.execPath, launcher, ...words]);
-    return { ...peer, reload: () => reloaded(peer.child, () => post(control, '/reload')) };
-  },
-};
+function createLameduckReload(name: string, more: readonly string[]): ReloadKind {
+  return {
+    name,
+    async start(workers) {
+      const place = await makePlace();
+      const control = join(place.folder.path, 'master.sock');
+      const entry = join(projectRoot, 'examples', 'plain', 'app.ts');
+      const address = `127.0.0.1:${place.port}`;
+      const words = ['run', entry, '-w', String(workers), '-b', address, '--control', control, ...more];
+      const peer = await run(place, [process.execPath, launcher, ...words]);
+      return { ...peer, reload: () => reloaded(peer.child, () => post(control, '/reload')) };
+    },
+  };
+}
+
+export const lameduckReload: ReloadKind = createLameduckReload('lameduck', []);
+
+/** Its application is asked for what clients ask for before a worker is ready. */
+export const lameduckWarmReload: ReloadKind = createLameduckReload('lameduck --warm-up /fast', [
+  '--warm-up',
+  '/fast?id=warm-up',
+]);
 
 /** Its own defaults: a worker that has not closed its server after 1.6 s is killed. */
 export const pm2Reload: ReloadKind = {

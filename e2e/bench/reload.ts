@@ -6,6 +6,7 @@ import { median, say, spread } from './figures.ts';
 import {
   gunicornReload,
   lameduckReload,
+  lameduckWarmReload,
   pm2Reload,
   type ReloadKind,
   type ReloadPeer,
@@ -25,7 +26,7 @@ export async function sayReloads({ pairs, runMs }: Rounds): Promise<void> {
   say(`${total} connections, 15 requests/s on each; medians (least to most)\n`);
   say('| reload | p99 at rest | p99 during | ratio | reloads | lost of | one reload of 4, at rest |');
   say('|---|---|---|---|---|---|---|');
-  for (const kind of kinds) {
+  for (const kind of [lameduckReload, lameduckWarmReload, pm2Reload, gunicornReload]) {
     if (isMissing(kind)) continue;
     const cells = await measureLatency(kind, pairs, runMs);
     say(`| ${[kind.name, ...cells, `${Math.round(await timeOfFour(kind))} ms`].join(' | ')} |`);

@@ -42,6 +42,8 @@ export interface WorkerAssignment {
   readonly lameDuckMs?: number;
   /** Ready when the application says `process.send('ready')`, not when it listens. */
   readonly waitReady?: boolean;
+  /** Paths that the worker asks its application for before it is ready. */
+  readonly warmUp?: readonly string[];
   /** PEM files: TLS. */
   readonly certfile?: string;
   readonly keyfile?: string;
@@ -72,6 +74,7 @@ export type WorkerOptions = Pick<
   | 'sessionMs'
   | 'lameDuckMs'
   | 'waitReady'
+  | 'warmUp'
   | 'certfile'
   | 'keyfile'
   | 'http2'

@@ -60,6 +60,12 @@ const serving = {
     false,
     "a worker is ready when its program says process.send('ready'), not when it listens",
   ),
+  warmUp: setting(
+    'Serving',
+    list('path', 'a path that starts with /', (item) => item.startsWith('/')),
+    [] as readonly string[],
+    'ask the application for this path 20 times before a worker is ready, so that no client meets code that was never run; may be repeated',
+  ),
   readinessPath: setting(
     'Serving',
     urlPath,

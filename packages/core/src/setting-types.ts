@@ -120,7 +120,11 @@ export const urlPath: SettingType<string> = {
 };
 
 /** Several texts: a flag given again, a list in the file, commas in the environment. */
-export function list(placeholder: string, wanted: string): SettingType<readonly string[]> {
+export function list(
+  placeholder: string,
+  wanted: string,
+  isItem: (item: string) => boolean = (item) => item !== '',
+): SettingType<readonly string[]> {
   return {
     placeholder,
     wanted,
@@ -128,7 +132,8 @@ export function list(placeholder: string, wanted: string): SettingType<readonly 
     show: (value) => value.join(','),
     schema: reading((input) => {
       const items: unknown = typeof input === 'string' ? input.split(',').map((item) => item.trim()) : input;
-      const isUsable = Array.isArray(items) && items.every((item) => typeof item === 'string' && item !== '');
+      const isUsable =
+        Array.isArray(items) && items.every((item) => typeof item === 'string' && isItem(item));
       return isUsable ? (items as readonly string[]) : undefined;
     }),
   };

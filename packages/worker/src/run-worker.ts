@@ -16,6 +16,7 @@ import { readyMessage } from './program/ready-message.ts';
 import { listen } from './serve.ts';
 import { shared } from './shared-state.ts';
 import { warmUp } from './warm-up.ts';
+import { warmUpApplication } from './warm-up-application.ts';
 import { workerContext } from './worker-context.ts';
 import { describeThrown, WorkerError } from './worker-error.ts';
 
@@ -79,7 +80,8 @@ export async function runWorker(
 ): Promise<Lifecycle> {
   const observer = createObserver(assignment);
   const settings = { ...readSettings(assignment), observer, promiseToken: assignment.promiseToken };
-  await warmUp();
+  // the application's own warm-up calls Node's code as well
+  if ((assignment.warmUp ?? []).length === 0) await warmUp();
   const isReady = assignment.waitReady === true ? readyMessage() : undefined;
   const shutdownHooks: (() => unknown)[] = [() => ownSignals.run()];
   function start(server: Server): Lifecycle {
@@ -106,11 +108,12 @@ async function serveEntry(
   start: (server: Server) => Lifecycle,
   shutdownHooks: (() => unknown)[],
 ): Promise<Lifecycle> {
-  const { entry: path, fd, id, generation } = assignment;
+  const { entry: path, fd, id, generation, warmUp: warmUpPaths = [] } = assignment;
   Object.assign(shared.context, { id, generation });
   let lifecycle: Lifecycle | undefined;
   async function serveProgram({ server, takeOver }: HeldListen): Promise<Lifecycle> {
     refuseProtocols(assignment);
+    await warmUpApplication(server, warmUpPaths);
     lifecycle = start(server);
     softenClose(server);
     await takeOver(fd);
@@ -126,6 +129,7 @@ async function serveEntry(
   const { server, close } = await prepareServer(entry.application as Application, path, assignment);
   // Behind the hook of the application, which may still need the framework.
   if (close !== undefined) shutdownHooks.splice(-1, 0, close);
+  await warmUpApplication(server, warmUpPaths);
   lifecycle = start(server);
   await listen(server, { fd });
   return lifecycle;

@@ -69,6 +69,7 @@ function workerOptions({ settings, resolvePath }: LoadedSettings): WorkerOptions
     sessionMs: settings.sessionTimeout,
     lameDuckMs: settings.preStopDelay,
     waitReady: settings.waitReady,
+    warmUp: settings.warmUp,
     http2: settings.http2,
     allowHalfOpen: settings.allowHalfOpen,
     requestTimeoutMs: settings.requestTimeout,
