@@ -9,4 +9,6 @@ if [[ -r $root/.cache/tools.env ]]; then
   # shellcheck source=/dev/null
   source "$root/.cache/tools.env"
 fi
+# for the tests of the metrics; the machine's own come first
+export PATH=$PATH:$root/.cache/prometheus/usr/bin
 exec "$@"

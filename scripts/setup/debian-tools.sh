@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # nginx, Gunicorn and their kin: decides whether they are due, and which of the two ways of getting them is open here.
-# Needs say.sh, tools.sh, apt-private.sh and private-tools.sh.
+# Needs say.sh, tools.sh, apt-private.sh, private-tools.sh and prometheus.sh.
 
 TOOLS_STAMP=.cache/tools.stamp
 
@@ -85,5 +85,6 @@ setup_debian_tools() {
     [[ ${#missing[@]} -eq 0 ]] || install_missing "${missing[@]}"
     (verify_tools)
   fi
+  setup_prometheus
   setup_checksum >"$TOOLS_STAMP"
 }

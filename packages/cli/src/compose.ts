@@ -19,6 +19,7 @@ import { type Config, type EdgeConfig, killMarginMs, type NodeConfig, variableOf
 import type { Logger } from 'pino';
 import type { ServicePaths } from './paths.ts';
 import { promiseToken } from './promise-token.ts';
+import { version } from './version.ts';
 
 /** This program as a command, for the masters that it starts. */
 const launcher: string = join(dirname(fileURLToPath(import.meta.url)), '..', 'bin', 'lameduck.cjs');
@@ -37,6 +38,7 @@ export function composeController(config: Config, paths: ServicePaths, logger: L
     checks: createHealthChecks(config, logger),
     clock: systemClock,
     logger,
+    version,
     onEffect: (point) => effects.publish(point),
   });
 }
@@ -66,7 +68,6 @@ export function edgeOptions(
       weight,
       slowStartMs: health.slowStartMs,
     })),
-    isCountingErrors: config.nodes.some(({ health }) => health.passive !== undefined),
     balance: config.balance,
     quiesceTimeoutMs: edge.quiesceTimeoutMs,
     environment: process.env,

@@ -13,6 +13,7 @@ type AddCommand = (program: Command) => void;
 /** Loaded only when asked for: `run` needs no controller, and nobody should wait for what he does not use. */
 const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   up: async () => (await import('./commands/up.ts')).addUp,
+  metrics: async () => (await import('./commands/metrics.ts')).addMetrics,
   status: async () => (await import('./commands/status.ts')).addStatus,
   ...operations('drain', 'ready', 'stop', 'start', 'restart'),
   rollout: async () => (await import('./commands/rollout.ts')).addRollout,

@@ -14,6 +14,9 @@ import { createEdgeSet } from './edge-set.ts';
 import type { OnEffect } from './effect-point.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { Isolation } from './isolation.ts';
+import { measuredStore } from './metrics/measured-store.ts';
+import { createMetrics, type Metrics } from './metrics/metrics.ts';
+import { Tally } from './metrics/tally.ts';
 import { availability, createNodeRecord, type NodeRecord, noteState } from './node-record.ts';
 import { type LeaveRequest, Operations } from './operations.ts';
 import { PassiveWatch } from './passive-watch.ts';
@@ -27,6 +30,7 @@ import type { OnProgress } from './run-operation.ts';
 import { runRollout } from './run-rollout.ts';
 import { type ServiceLife, startService, stopService } from './service-life.ts';
 import { createServiceStore } from './store/service-store.ts';
+import { TrafficWatch } from './traffic-watch.ts';
 import { Unsettled } from './unsettled.ts';
 import { edgeStatus, nodeStatus } from './views.ts';
 
@@ -43,6 +47,8 @@ export interface ControllerParts {
   readonly checks: HealthChecks;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Of lameduck, for its metrics. */
+  readonly version: string;
   /** Told of each step of an operation before and after it touches the world. */
   readonly onEffect?: OnEffect;
 }
@@ -59,6 +65,9 @@ export interface Controller {
   /** Restarts all nodes, `batch` at a time. Throws `busy`, `refused`. */
   rollout(batch: number, onProgress: OnProgress): Promise<RolloutReport>;
   history(limit: number): Promise<readonly HistoryEntry[]>;
+  /** What the edges count. */
+  readonly traffic: TrafficWatch;
+  readonly metrics: Metrics;
   /** Stops everything gracefully; what is left when the signal aborts is killed. */
   close(signal: AbortSignal): Promise<void>;
 }
@@ -68,6 +77,8 @@ export function createController(parts: ControllerParts): Controller {
 }
 
 class ServiceController implements Controller {
+  readonly traffic: TrafficWatch;
+  readonly metrics: Metrics;
   readonly #parts: ControllerParts;
   readonly #records: readonly NodeRecord[];
   readonly #operations: Operations;
@@ -83,31 +94,40 @@ class ServiceController implements Controller {
       createNodeRecord(node, runnerOf(parts, node.name), clock.now()),
     );
     const around = { clock, logger, signal: closing };
+    const tally = new Tally(config.nodes.map(({ name }) => name));
     const isolation = new Isolation(records, edges, around, config.availability.panicPercent);
     const changes = new Changes(isolation.review);
     const monitor = new HealthMonitor(records, parts.checks, clock, {
       checked: (record, before) => {
-        if (before.verdict !== record.health.verdict) logTransition(logger, record, before.verdict);
+        if (before.verdict !== record.health.verdict) {
+          logTransition(logger, record, before.verdict);
+          tally.healthChanged(record.config.name);
+        }
         noteState(record, clock.now());
       },
       settled: changes.notify,
     });
     const start = (record: NodeRecord): Promise<void> => this.#operations.revive(record);
     const revival = new Revival({ clock, logger, start, onDeath: changes.notify, closing });
-    const kept = { store: createServiceStore(parts.store), unsettled: new Unsettled(clock, logger) };
+    const store = createServiceStore(measuredStore(parts.store, tally, clock));
+    const kept = { store, unsettled: new Unsettled(clock, logger) };
     const shared = { ...parts, ...kept, records, edges, monitor };
     const { onEffect = () => {} } = parts;
     const told = {
       onStarted: revival.follow,
       onReleased: revival.released,
       onNotStarted: revival.retry,
+      onEnded: tally.operationEnded,
       onEffect,
     };
     this.#parts = parts;
     this.#records = records;
     this.#operations = new Operations({ ...shared, changes, closing, ...told });
     this.#life = { ...shared, isolation, revival, operations: this.#operations };
-    this.#passive = new PassiveWatch(records, parts.edges, monitor, around);
+    this.traffic = new TrafficWatch(records, parts.edges, around);
+    const metered = { ...parts, records, traffic: this.traffic, tally, panic: () => isolation.panic };
+    this.metrics = createMetrics(metered);
+    this.#passive = new PassiveWatch(records, this.traffic, monitor, around);
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -162,6 +182,7 @@ class ServiceController implements Controller {
   async close(signal: AbortSignal): Promise<void> {
     this.#closing.abort(new LameduckError('notRunning', 'Cannot go on: the controller is stopping'));
     this.#life.monitor.stop();
+    this.metrics.close();
     await this.#life.isolation.settled();
     await this.#operations.settled();
     await this.#life.unsettled.close();

@@ -44,6 +44,8 @@ export interface OperationsParts {
   readonly onReleased: (record: NodeRecord) => void;
   /** Told of a node that shall run, and that an operation failed to start. */
   readonly onNotStarted: (record: NodeRecord) => void;
+  /** Told of each report. */
+  readonly onEnded: (report: OperationReport) => void;
   readonly onEffect: OnEffect;
   readonly changes: Changes;
   /** Aborts when the controller stops. */
@@ -143,6 +145,7 @@ export class Operations {
   async revert(noted: NotedOperation): Promise<void> {
     const report = interruptedReport(noted.note, 'reverted');
     this.#parts.logger.info({ ...report }, 'operation ended');
+    this.#parts.onEnded(report);
     const kept = this.#parts.store.continueOperation(noted);
     await this.#parts.unsettled.attempt(report.node, () => kept.settle(report, undefined));
   }
@@ -262,6 +265,7 @@ export class Operations {
   ): Promise<void> {
     const { operation, node, result } = report;
     this.#parts.logger.info({ ...report }, 'operation ended');
+    this.#parts.onEnded(report);
     const out = outAfter(report, [...record.out], record.process !== undefined);
     record.out.clear();
     for (const reason of out) record.out.add(reason);

@@ -10,11 +10,7 @@ import type { Logger } from 'pino';
 import type { HealthMonitor } from './health-monitor.ts';
 import type { NodeRecord } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
-import type { Edge } from './ports/edge.ts';
-
-/** How often the edges are asked for the errors that they counted. */
-const sampleMs = 1000;
-const sampleTimeoutMs = 2000;
+import type { TrafficReading, TrafficWatch } from './traffic-watch.ts';
 
 /** Errors of one node, by edge: an edge that is started anew counts from 0 again. */
 type ByEdge = Map<string, PassiveState>;
@@ -25,62 +21,48 @@ type ByEdge = Map<string, PassiveState>;
  */
 export class PassiveWatch {
   readonly #records: readonly NodeRecord[];
-  readonly #edges: readonly Edge[];
+  readonly #traffic: TrafficWatch;
   readonly #monitor: HealthMonitor;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #signal: AbortSignal;
   readonly #counted = new Map<NodeRecord, ByEdge>();
-  readonly #silent = new Set<Edge>();
+  readonly #silent = new Set<string>();
 
   constructor(
     records: readonly NodeRecord[],
-    edges: readonly Edge[],
+    traffic: TrafficWatch,
     monitor: HealthMonitor,
-    around: { readonly clock: Clock; readonly logger: Logger; readonly signal: AbortSignal },
+    around: { readonly clock: Clock; readonly logger: Logger },
   ) {
     this.#records = records.filter(({ config }) => config.health.passive !== undefined);
-    this.#edges = edges;
+    this.#traffic = traffic;
     this.#monitor = monitor;
     this.#clock = around.clock;
     this.#logger = around.logger;
-    this.#signal = around.signal;
   }
 
-  /** Goes on until the signal aborts; does nothing where no node is watched. */
+  /** Goes on until the watch ends; does nothing where no node is watched. */
   start(): void {
-    if (this.#records.length === 0 || this.#signal.aborted) return;
-    const cancel = this.#clock.schedule(sampleMs, () => {
-      this.#signal.removeEventListener('abort', cancel);
-      void this.#sample().finally(() => this.start());
-    });
-    this.#signal.addEventListener('abort', cancel, { once: true });
-  }
-
-  async #sample(): Promise<void> {
-    const atMs = this.#clock.now();
-    await Promise.all(this.#edges.map((edge) => this.#sampleEdge(edge)));
-    for (const record of this.#records) this.#judge(record, atMs);
+    if (this.#records.length > 0) this.#traffic.follow((reading) => this.#receive(reading));
   }
 
   /** An edge that does not answer says nothing about the nodes behind it. */
-  async #sampleEdge(edge: Edge): Promise<void> {
-    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(sampleTimeoutMs)]);
-    const totals = await edge.errors(signal).catch((error: unknown) => {
-      this.#logger.debug({ edge: edge.name, reason: LameduckError.from(error).message }, 'errors not read');
-      return new Map<string, number>();
-    });
-    if (totals === undefined) return this.#tellSilent(edge);
-    for (const record of this.#records) {
-      const total = totals.get(record.config.name);
-      if (total !== undefined) this.#note(record, edge.name, total);
+  #receive({ atMs, edges }: TrafficReading): void {
+    for (const [edge, answer] of edges) {
+      if (answer === 'uncounted') this.#tellSilent(edge);
+      if (typeof answer === 'string') continue;
+      for (const record of this.#records) {
+        const total = answer.get(record.config.name)?.errors;
+        if (total !== undefined) this.#note(record, edge, total);
+      }
     }
+    for (const record of this.#records) this.#judge(record, atMs);
   }
 
-  #tellSilent(edge: Edge): void {
+  #tellSilent(edge: string): void {
     if (this.#silent.has(edge)) return;
     this.#silent.add(edge);
-    this.#logger.warn({ edge: edge.name }, 'health.passive has no effect at this edge: it counts no errors');
+    this.#logger.warn({ edge }, 'health.passive has no effect at this edge: it counts no errors');
   }
 
   #note(record: NodeRecord, edge: string, total: number): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { parseConfig } from '@lameduck/core';
 import { createFakeNode } from '../src/adapters/fake/node-runner.ts';
+import { CheckTally } from '../src/checks/check-counts.ts';
 import { HealthMonitor } from '../src/health-monitor.ts';
 import { createNodeRecord, type NodeRecord } from '../src/node-record.ts';
 import type { CheckCommand } from '../src/ports/health-checks.ts';
@@ -22,7 +23,7 @@ function watch(): { monitor: HealthMonitor; record: NodeRecord; told: CheckComma
   const events = { checked: () => undefined, settled: () => undefined };
   const monitor = new HealthMonitor(
     [record],
-    { ...checks, close: async () => undefined },
+    { ...checks, counts: async () => new CheckTally(0), close: async () => undefined },
     createFakeClock(),
     events,
   );

@@ -6,7 +6,7 @@ const { openRig } = useRigs();
 
 /** Resolves once each edge has told its errors from now on: what it counted until then is known. */
 async function sampled(rig: Rig): Promise<void> {
-  const asked = rig.edges.map((edge) => mock.method(edge, 'errors'));
+  const asked = rig.edges.map((edge) => mock.method(edge, 'traffic'));
   await until('each edge was sampled', () => asked.every(({ mock: calls }) => calls.callCount() > 0));
 }
 

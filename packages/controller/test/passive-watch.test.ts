@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { afterEach, it, mock } from 'node:test';
-import { LameduckError, parseConfig } from '@lameduck/core';
+import { LameduckError, noTraffic, parseConfig } from '@lameduck/core';
 import { pino } from 'pino';
 import { createFakeEdge, type FakeEdge } from '../src/adapters/fake/edge.ts';
 import { createFakeNode } from '../src/adapters/fake/node-runner.ts';
+import { CheckTally } from '../src/checks/check-counts.ts';
 import { HealthMonitor } from '../src/health-monitor.ts';
 import { createNodeRecord } from '../src/node-record.ts';
 import { PassiveWatch } from '../src/passive-watch.ts';
+import type { EdgeTraffic } from '../src/ports/edge.ts';
+import { TrafficWatch } from '../src/traffic-watch.ts';
 import { createFakeClock } from './support/fake-clock.ts';
 
 const ends: (() => void)[] = [];
@@ -43,6 +46,7 @@ function watch(within: string): WatchRig {
     tell: (_: number, command: { type: string; reason?: string }) => {
       if (command.type === 'fail') reasons.push(command.reason ?? '');
     },
+    counts: async () => new CheckTally(0),
     close: async () => undefined,
   };
   const monitor = new HealthMonitor(records, checks, clock, {
@@ -52,7 +56,7 @@ function watch(within: string): WatchRig {
   const closing = new AbortController();
   ends.push(() => closing.abort());
   const around = { clock, logger: pino({ level: 'silent' }), signal: closing.signal };
-  new PassiveWatch(records, [one, other], monitor, around).start();
+  new PassiveWatch(records, new TrafficWatch(records, [one, other], around), monitor, around).start();
   const sample = async (times: number): Promise<void> => {
     for (let count = 0; count < times; count += 1) {
       await clock.advance(1000);
@@ -69,7 +73,7 @@ it('errors that an edge counted before it died are not held against a node for e
   await sample(1);
   one.addErrors('a', 4);
   await sample(1);
-  mock.method(one, 'errors', dead);
+  mock.method(one, 'traffic', dead);
   await sample(20);
   other.addErrors('a', 1);
   await sample(2);
@@ -84,7 +88,7 @@ it('errors that an edge counted before it died count as long as they are new', a
   await sample(1);
   one.addErrors('a', 4);
   await sample(1);
-  mock.method(one, 'errors', dead);
+  mock.method(one, 'traffic', dead);
   await sample(5);
   other.addErrors('a', 1);
   await sample(1);
@@ -95,11 +99,11 @@ it('what an edge said does not grow old while a slow one is waited for', async (
   const { one, other, reasons, sample } = watch('1s');
   await sample(1);
   one.addErrors('a', 5);
-  const slow = Promise.withResolvers<ReadonlyMap<string, number>>();
-  mock.method(other, 'errors', () => slow.promise);
+  const slow = Promise.withResolvers<ReadonlyMap<string, EdgeTraffic>>();
+  mock.method(other, 'traffic', () => slow.promise);
   await sample(3);
   assert.deepEqual(reasons, [], 'the slow one was not asked');
-  slow.resolve(new Map([['a', 0]]));
+  slow.resolve(new Map([['a', { ...noTraffic, inFlight: 0 }]]));
   await sample(1);
   assert.deepEqual(reasons, ['5 errors within 1.0 s at the edge']);
 });

@@ -1,5 +1,6 @@
 export { type Address, formatAddress, parseAddress } from './address.ts';
 export type * from './api.ts';
+export type * from './api-traffic.ts';
 export {
   countServing,
   findPanic,
@@ -96,6 +97,14 @@ export {
   settingList,
   variableOf,
 } from './run-settings-table.ts';
+export {
+  addTraffic,
+  latencyBucketsMs,
+  type NodeTraffic,
+  noTraffic,
+  quantile,
+  subtractTraffic,
+} from './traffic.ts';
 export {
   initialUpgrade,
   stepUpgrade,

@@ -31,6 +31,12 @@ export class ControllerClient {
     return (await body.json()) as ServiceStatus;
   }
 
+  /** In Prometheus' text format. */
+  async metrics(): Promise<string> {
+    const { body } = await this.#request('GET', '/metrics');
+    return body.text();
+  }
+
   async history(limit: number): Promise<readonly HistoryEntry[]> {
     const { body } = await this.#request('GET', `/v1/history?limit=${limit}`);
     return (await body.json()) as HistoryEntry[];

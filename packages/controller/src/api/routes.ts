@@ -11,6 +11,7 @@ import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { z } from 'zod';
 import type { Controller } from '../controller.ts';
+import { metricsType } from '../metrics/page.ts';
 import type { OnProgress } from '../run-operation.ts';
 
 const kinds: readonly string[] = ['drain', 'ready', 'stop', 'start', 'restart'] satisfies OperationKind[];
@@ -31,6 +32,9 @@ export function createRoutes(controller: Controller): Hono {
   app.notFound((context) => context.json(errorBody('usage', `Cannot find "${context.req.path}"`), 404));
 
   app.get('/v1/status', async (context) => context.json(await controller.status()));
+  app.get('/metrics', async (context) => {
+    return context.text(await controller.metrics.render(), 200, { 'content-type': metricsType });
+  });
   app.get('/v1/history', async (context) => {
     const limit = parse(historyLimit, context.req.query('limit'), 'limit');
     return context.json(await controller.history(limit));

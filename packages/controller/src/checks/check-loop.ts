@@ -10,7 +10,14 @@ import {
 } from '@lameduck/core';
 import type { Clock } from '../ports/clock.ts';
 import type { HealthChecker } from '../ports/health-checker.ts';
-import type { CheckCommand, CheckTarget, HealthChecks, HealthNews } from '../ports/health-checks.ts';
+import type {
+  CheckCommand,
+  CheckCounts,
+  CheckTarget,
+  HealthChecks,
+  HealthNews,
+} from '../ports/health-checks.ts';
+import { CheckTally } from './check-counts.ts';
 
 /** While somebody waits for a node, it is asked this often, so that a fast start is not slowed by the interval. */
 const eagerIntervalMs = 100;
@@ -45,6 +52,7 @@ class CheckLoop implements HealthChecks {
   readonly #options: CheckLoopOptions;
   #watched: readonly Watched[] = [];
   #onNews: (news: readonly HealthNews[]) => void = () => undefined;
+  #tally: CheckTally = new CheckTally(0);
   #isClosed = false;
 
   constructor(options: CheckLoopOptions) {
@@ -53,6 +61,7 @@ class CheckLoop implements HealthChecks {
 
   open(targets: readonly CheckTarget[], onNews: (news: readonly HealthNews[]) => void): void {
     this.#onNews = onNews;
+    this.#tally = new CheckTally(targets.length);
     this.#watched = targets.map((target, index) => ({
       target,
       index,
@@ -69,6 +78,10 @@ class CheckLoop implements HealthChecks {
   tell(target: number, command: CheckCommand): void {
     const watched = this.#watched[target];
     if (watched !== undefined && !this.#isClosed) this.#obey(watched, command);
+  }
+
+  async counts(): Promise<CheckCounts> {
+    return this.#tally;
   }
 
   async close(): Promise<void> {
@@ -120,6 +133,7 @@ class CheckLoop implements HealthChecks {
     const result = await this.#options.checker.check(target.address, target.health);
     watched.isChecking = false;
     if (this.#isClosed) return;
+    this.#tally.note(watched.index, result.passed, result.ms);
     // an answer to a question from before a restart, or from before somebody began to wait, says nothing now
     if (watched.version === version)
       this.#accept(watched, stepHealth(watched.health, result, target.health, this.#options.clock.now()));

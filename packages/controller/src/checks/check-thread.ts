@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createHealthChecker } from '../adapters/health-checker.ts';
 import { systemClock } from '../adapters/system/clock.ts';
-import type { HealthNews } from '../ports/health-checks.ts';
+import type { CheckCounts, HealthNews } from '../ports/health-checks.ts';
 import { createCheckLoop } from './check-loop.ts';
 import type { ThreadRequest, ThreadSetup } from './thread-messages.ts';
 
@@ -27,8 +27,15 @@ loop.open(targets, (news) => {
   gathered.push(...news);
 });
 parentPort?.on('message', (request: ThreadRequest) => {
-  for (const [target, command] of request) loop.tell(target, command);
+  if (request === 'counts') void loop.counts().then((counts) => parentPort?.postMessage(plain(counts)));
+  else for (const [target, command] of request) loop.tell(target, command);
 });
+
+/** An instance of a class is cloned without its getters and methods; say what is meant. */
+function plain({ passed, failed, lastMs, durations }: CheckCounts): CheckCounts {
+  const { bounds, counts, sum } = durations;
+  return { passed, failed, lastMs, durations: { bounds, counts, sum } };
+}
 
 function send(): void {
   parentPort?.postMessage(gathered);

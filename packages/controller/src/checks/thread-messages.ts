@@ -1,4 +1,4 @@
-import type { CheckCommand, CheckTarget, HealthNews } from '../ports/health-checks.ts';
+import type { CheckCommand, CheckCounts, CheckTarget, HealthNews } from '../ports/health-checks.ts';
 
 /** What the thread is given at its start. */
 export interface ThreadSetup {
@@ -8,8 +8,8 @@ export interface ThreadSetup {
   readonly jitter?: number;
 }
 
-/** To the thread. */
-export type ThreadRequest = readonly (readonly [target: number, command: CheckCommand])[];
+/** To the thread: what is to change, or the question what was counted. */
+export type ThreadRequest = readonly (readonly [target: number, command: CheckCommand])[] | 'counts';
 
 /** From the thread. */
-export type ThreadNews = readonly HealthNews[];
+export type ThreadNews = readonly HealthNews[] | CheckCounts;

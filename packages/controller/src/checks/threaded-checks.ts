@@ -3,7 +3,14 @@ import { performance } from 'node:perf_hooks';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../adapters/system/clock.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { CheckCommand, CheckTarget, HealthChecks, HealthNews } from '../ports/health-checks.ts';
+import type {
+  CheckCommand,
+  CheckCounts,
+  CheckTarget,
+  HealthChecks,
+  HealthNews,
+} from '../ports/health-checks.ts';
+import { addCounts, CheckTally } from './check-counts.ts';
 import type { ThreadNews, ThreadRequest, ThreadSetup } from './thread-messages.ts';
 
 // Beside this file, compiled or not.
@@ -14,6 +21,9 @@ const firstDelayMs = 100;
 const longestDelayMs = 30_000;
 /** A thread that has lived this long was well: the next end counts as the first again. */
 const wellAfterMs = 60_000;
+
+/** What the thread has to say what it counted. */
+const countsTimeoutMs = 500;
 
 export interface ThreadedChecksOptions {
   /** Share of the interval by which checks are spread; only measurements need another one than the default. */
@@ -47,6 +57,10 @@ class ThreadedChecks implements HealthChecks {
   #cancelStart: () => void = () => undefined;
   #outgoing: (readonly [number, CheckCommand])[] = [];
   #isClosed = false;
+  /** Of the threads that have ended, as far as it was asked for. */
+  #former: CheckCounts = new CheckTally(0);
+  #counted: CheckCounts = new CheckTally(0);
+  #asking: PromiseWithResolvers<void> | undefined;
 
   constructor(options: ThreadedChecksOptions) {
     this.#options = options;
@@ -56,6 +70,8 @@ class ThreadedChecks implements HealthChecks {
   open(targets: readonly CheckTarget[], onNews: (news: readonly HealthNews[]) => void): void {
     this.#targets = targets;
     this.#onNews = onNews;
+    this.#former = new CheckTally(targets.length);
+    this.#counted = new CheckTally(targets.length);
     this.#start();
   }
 
@@ -67,8 +83,22 @@ class ThreadedChecks implements HealthChecks {
     this.#outgoing.push([target, command]);
   }
 
+  /** As of the last answer where the thread gives none in time. */
+  async counts(): Promise<CheckCounts> {
+    if (this.#thread !== undefined && this.#asking === undefined) {
+      this.#asking = Promise.withResolvers<void>();
+      this.#thread.postMessage('counts' satisfies ThreadRequest);
+    }
+    const late = Promise.withResolvers<void>();
+    const cancel = this.#clock.schedule(countsTimeoutMs, late.resolve);
+    await Promise.race([this.#asking?.promise, late.promise]);
+    cancel();
+    return addCounts(this.#former, this.#counted);
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#answered();
     this.#cancelStart();
     await this.#thread?.terminate();
   }
@@ -108,15 +138,27 @@ class ThreadedChecks implements HealthChecks {
     };
     const thread = new Worker(program, { workerData: setup });
     thread.on('message', (news: ThreadNews) => {
-      if (thread === this.#thread) this.#onNews(news);
+      if (thread === this.#thread) this.#receive(news);
     });
     thread.once('error', (error: Error) => this.#ended(thread, error.message));
     thread.once('exit', (code) => this.#ended(thread, `exit code ${code}`));
     return thread;
   }
 
+  #receive(news: ThreadNews): void {
+    if ('passed' in news) {
+      this.#counted = news;
+      this.#answered();
+    } else this.#onNews(news);
+  }
+
+  #answered(): void {
+    this.#asking?.resolve();
+    this.#asking = undefined;
+  }
+
   #send(): void {
-    const request: ThreadRequest = this.#outgoing;
+    const request: Exclude<ThreadRequest, 'counts'> = this.#outgoing;
     this.#outgoing = [];
     if (request.length > 0) this.#thread?.postMessage(request);
   }
@@ -124,6 +166,9 @@ class ThreadedChecks implements HealthChecks {
   #ended(thread: Worker, reason: string): void {
     if (this.#isClosed || thread !== this.#thread) return;
     this.#thread = undefined;
+    this.#former = addCounts(this.#former, this.#counted);
+    this.#counted = new CheckTally(this.#targets.length);
+    this.#answered();
     this.#replaceLater(reason);
   }
 

@@ -1,4 +1,4 @@
-import type { Address } from '@lameduck/core';
+import type { Address, NodeTraffic } from '@lameduck/core';
 
 /** One node as an edge sees it. */
 export interface EdgeNode {
@@ -42,8 +42,18 @@ export interface EdgeStatus {
   readonly listen?: string;
   /** Nodes that this edge does not send to. */
   readonly out: readonly string[];
+  /** Generation of the configuration on disk: raised by each one that lameduck wrote and nginx took. */
+  readonly generation?: number;
+  /** Changes of the gate, since its include was first written. */
+  readonly gateChanges?: number;
   /** Why the state is what it is, where it is not `ready`. */
   readonly reason?: string;
+}
+
+/** What an edge counted for one node. */
+export interface EdgeTraffic extends NodeTraffic {
+  /** Requests under way as the edge knows them all at once: for charts. What an operation waits for is `inFlight`. */
+  readonly inFlight: number;
 }
 
 /**
@@ -66,10 +76,10 @@ export interface Edge {
   /** Upper bound of the requests that the edge has under way to the node; 0 is exact. */
   inFlight(node: string, signal: AbortSignal): Promise<number>;
   /**
-   * Answers of 5xx and failed tries by node, as the edge counted them since its start; a sum that falls is that of an
-   * edge that was started anew. `undefined` where it counts none.
+   * What each node was sent, as the edge counted it since its start, at most 1 s late; a sum that falls is that of an
+   * edge that was started anew. `undefined` where it counts none: in reload mode, and where the log phase is another's.
    */
-  errors(signal: AbortSignal): Promise<ReadonlyMap<string, number> | undefined>;
+  traffic(signal: AbortSignal): Promise<ReadonlyMap<string, EdgeTraffic> | undefined>;
   status(signal: AbortSignal): Promise<EdgeStatus>;
   /** Managed: stops the proxy gracefully, by force when the signal aborts. Attached: leaves it running. */
   close(signal: AbortSignal): Promise<void>;

@@ -26,6 +26,20 @@ export interface HealthNews {
   readonly health: HealthState;
 }
 
+/** How the checks of all targets went since the start, by the targets' places. */
+export interface CheckCounts {
+  readonly passed: readonly number[];
+  readonly failed: readonly number[];
+  /** How long the last check took; NaN where there was none. */
+  readonly lastMs: readonly number[];
+  /** Of all targets together, in seconds. */
+  readonly durations: {
+    readonly bounds: readonly number[];
+    readonly counts: readonly number[];
+    readonly sum: number;
+  };
+}
+
 /**
  * Checks targets for ever, each at its own interval, and tells what the checks say. Health is told at least whenever it
  * has changed, or somebody waits; many news may come at once.
@@ -34,5 +48,7 @@ export interface HealthChecks {
   /** To be called once. Nothing is checked before a `follow`. */
   open(targets: readonly CheckTarget[], onNews: (news: readonly HealthNews[]) => void): void;
   tell(target: number, command: CheckCommand): void;
+  /** What was counted; never rejects. */
+  counts(): Promise<CheckCounts>;
   close(): Promise<void>;
 }

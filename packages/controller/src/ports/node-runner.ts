@@ -1,3 +1,5 @@
+import type { MasterStatus } from '@lameduck/core';
+
 /** A process that cannot be confused with a later one of the same pid. */
 export interface ProcessIdentity {
   readonly pid: number;
@@ -30,4 +32,6 @@ export interface NodeRunner {
   /** SIGKILL to the whole tree; resolves with the pids once they are gone. */
   kill(node: ProcessIdentity): Promise<readonly number[]>;
   workers(node: ProcessIdentity): Promise<readonly RunningWorker[]>;
+  /** What our own master tells of itself; missing where the node has another one. Rejects where it does not answer. */
+  master?(): Promise<MasterStatus>;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -42,6 +43,13 @@ describe('the API on its unix socket', () => {
 
   it('is open to its owner alone', () => {
     assert.equal(statSync(socketPath).mode & 0o777, 0o600);
+  });
+
+  it("tells the metrics in Prometheus' text format", async () => {
+    const asked = request({ socketPath, path: '/metrics', agent: false }).end();
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    assert.equal(response.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
+    assert.match(await text(response), /^# TYPE lameduck_build_info gauge$/m);
   });
 
   it('tells the status', async () => {

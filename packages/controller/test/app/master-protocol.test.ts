@@ -49,8 +49,10 @@ it('a node under our master is told that connections need not linger before it g
 it('a node under our master gets SIGTERM also when its control socket is gone', async () => {
   const made = await make();
   const started = await made.runner.start(deadline());
+  assert.equal((await made.runner.master?.())?.workers.length, 2);
   rmSync(join(made.options.stateDirectory, 'master.sock'));
   assert.equal((await made.runner.workers(started)).length, 2);
+  await assert.rejects(async () => made.runner.master?.());
   await made.runner.terminate(started);
   await made.runner.exited(started, deadline());
   assert.equal(made.warnings.length, 1);

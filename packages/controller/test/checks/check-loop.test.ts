@@ -210,3 +210,17 @@ describe('the check loop', () => {
     assert.equal(rig.begun.flat().length, before);
   });
 });
+
+it('checks are counted by target and result, with how long they took', async () => {
+  const { clock, loop, sick } = makeLoop(2, { interval: '1s' });
+  sick.add(1);
+  for (const target of [0, 1]) loop.tell(target, { type: 'follow', version: 1, isRunning: true });
+  await clock.advance(10_500);
+  const { passed, failed, lastMs, durations } = await loop.counts();
+  const total = (passed[0] ?? 0) + (failed[1] ?? 0);
+  assert.ok(total >= 16, `${total}`);
+  assert.deepEqual([passed[1], failed[0]], [0, 0]);
+  assert.deepEqual(lastMs, [1, 1]);
+  assert.equal(durations.counts[0], total, 'within a millisecond');
+  assert.ok(Math.abs(durations.sum - total / 1000) < 1e-9);
+});

@@ -217,3 +217,22 @@ it('few checks get no thread, many do', async () => {
   opened.push(few, many);
   assert.deepEqual([few.constructor.name, many.constructor.name], ['CheckLoop', 'ThreadedChecks']);
 });
+
+it('counts what the thread counts, also what one counted that has ended', async () => {
+  const crashes: string[] = [];
+  const checks = createThreadedChecks({ onCrash: (reason) => crashes.push(reason) });
+  opened.push(checks);
+  const [well] = targets(1);
+  assert.ok(well !== undefined);
+  checks.open([well, deadly(well)], () => undefined);
+  checks.tell(0, { type: 'follow', version: 1, isRunning: true });
+  const passed = async (): Promise<number> => (await checks.counts()).passed[0] ?? 0;
+  await until('checks were counted', async () => (await passed()) >= 3);
+  const before = await passed();
+  checks.tell(1, { type: 'follow', version: 1, isRunning: true });
+  await until('the thread has ended', () => crashes.length > 0);
+  assert.ok((await passed()) >= before);
+  const { durations, failed } = await checks.counts();
+  assert.ok(durations.counts.reduce((sum, count) => sum + count, 0) >= before);
+  assert.equal(failed[0], 0);
+});

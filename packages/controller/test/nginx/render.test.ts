@@ -62,7 +62,14 @@ function specOf(wanted: {
   isCounting: boolean;
 }): IncludeSpec {
   const out = new Map(wanted.nodes.slice(1).map((one): [string, number] => [one.name, 3]));
-  const known = { token: 'ab12', generation: 7, fingerprint: 'cd34', holdMs: 1000, state: { epoch: 4, out } };
+  const known = {
+    token: 'ab12',
+    generation: 7,
+    fingerprint: 'cd34',
+    holdMs: 1000,
+    isCountingTraffic: true,
+    state: { epoch: 4, out },
+  };
   return { ...wanted, ...known, socket: join(folder, 'control.sock') };
 }
 

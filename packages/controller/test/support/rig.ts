@@ -79,6 +79,7 @@ export function makeRig(options: RigOptions = {}): Rig {
     checks: createCheckLoop({ checker: fakeChecker(config, nodes, sick), clock: clock.clock }),
     clock: clock.clock,
     logger: pino({ level: 'silent' }),
+    version: '0.0.0',
     onEffect: (point) => life.isOver || options.onEffect?.(point),
   });
   const node = (name: string): FakeNode => nodes.get(name) as FakeNode;

@@ -34,7 +34,7 @@ const defaultKeepAliveMs = 15_000;
 export function createAppRunner(options: AppRunnerOptions): NodeRunner {
   const pidFile = join(options.stateDirectory, 'master.pid');
   const socket = socketPath(options.stateDirectory, 'master.sock');
-  return createProcessRunner(options, {
+  const runner = createProcessRunner(options, {
     pidFile,
     pidFileOwner: 'ours',
     evidence: 'accepting',
@@ -61,11 +61,16 @@ export function createAppRunner(options: AppRunnerOptions): NodeRunner {
       }
     },
   });
+  return { ...runner, master: () => askStatus(socket) };
+}
+
+async function askStatus(socket: string): Promise<MasterStatus> {
+  const signal = AbortSignal.timeout(statusDeadlineMs);
+  return (await askControl(socket, 'GET', '/status', undefined, signal)) as MasterStatus;
 }
 
 async function askWorkers(socket: string): Promise<readonly RunningWorker[]> {
-  const answer = await askControl(socket, 'GET', '/status', undefined, AbortSignal.timeout(statusDeadlineMs));
-  const { workers } = answer as MasterStatus;
+  const { workers } = await askStatus(socket);
   return workers.map(({ pid, state }) => ({ pid, state }));
 }
 

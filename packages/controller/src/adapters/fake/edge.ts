@@ -1,4 +1,11 @@
-import { type Address, formatAddress, LameduckError } from '@lameduck/core';
+import {
+  type Address,
+  addTraffic,
+  formatAddress,
+  LameduckError,
+  type NodeTraffic,
+  noTraffic,
+} from '@lameduck/core';
 import type {
   Edge,
   EdgeMode,
@@ -6,6 +13,7 @@ import type {
   EdgeProgress,
   EdgeState,
   EdgeStatus,
+  EdgeTraffic,
   Proof,
 } from '../../ports/edge.ts';
 
@@ -29,8 +37,10 @@ export interface FakeEdge extends Edge {
   holdNext(call: EdgeCall, until: Promise<unknown>): void;
   /** What `inFlight` gives from now on. */
   setInFlight(node: string, count: number): void;
-  /** The node gave clients this many more errors. */
+  /** The node gave clients this many more errors, each to a request of its own. */
   addErrors(node: string, count: number): void;
+  /** The node was sent this much more. */
+  addTraffic(node: string, more: Partial<NodeTraffic>): void;
   /** What the proxy would do with the next request; `undefined` where no node is in rotation or it does not run. */
   pick(): string | undefined;
   /** It can never pick this node: it is out, or the proxy does not run. */
@@ -53,7 +63,7 @@ class MemoryEdge implements FakeEdge {
   readonly #failures = new Map<EdgeCall, LameduckError>();
   readonly #holds = new Map<EdgeCall, Promise<unknown>>();
   readonly #inFlight = new Map<string, number>();
-  readonly #errors = new Map<string, number>();
+  readonly #traffic = new Map<string, NodeTraffic>();
   readonly #out = new Set<string>();
   #state: EdgeState = 'starting';
   #generation = 0;
@@ -80,7 +90,11 @@ class MemoryEdge implements FakeEdge {
   }
 
   addErrors(node: string, count: number): void {
-    this.#errors.set(node, (this.#errors.get(node) ?? 0) + count);
+    this.addTraffic(node, { requests: count, errors: count });
+  }
+
+  addTraffic(node: string, more: Partial<NodeTraffic>): void {
+    this.#traffic.set(node, addTraffic(this.#traffic.get(node) ?? noTraffic, { ...noTraffic, ...more }));
   }
 
   pick(): string | undefined {
@@ -137,15 +151,21 @@ class MemoryEdge implements FakeEdge {
     return this.#inFlight.get(node) ?? 0;
   }
 
-  async errors(): Promise<ReadonlyMap<string, number>> {
-    return new Map(this.#nodes.map(({ name }) => [name, this.#errors.get(name) ?? 0]));
+  async traffic(): Promise<ReadonlyMap<string, EdgeTraffic> | undefined> {
+    if (this.mode === 'reload') return undefined;
+    const of = (name: string): EdgeTraffic => ({
+      ...(this.#traffic.get(name) ?? noTraffic),
+      inFlight: this.#inFlight.get(name) ?? 0,
+    });
+    return new Map(this.#nodes.map(({ name }) => [name, of(name)]));
   }
 
   async status(signal: AbortSignal): Promise<EdgeStatus> {
     await this.#enter('status', '', signal);
     const base = { name: this.name, mode: this.mode, state: this.#state, server: 'fake/1.0.0' };
     const reason = this.#state === 'stopped' ? { reason: 'the fake does not run' } : {};
-    return { ...base, out: [...this.#out].sort(), ...reason };
+    const generation = { generation: this.#generation };
+    return { ...base, ...generation, out: [...this.#out].sort(), ...reason };
   }
 
   async close(signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 import { request } from 'node:http';
-import { LameduckError } from '@lameduck/core';
+import { LameduckError, type NodeTraffic } from '@lameduck/core';
 import { formatGateState, type GateState, parseGateState } from './gate-state.ts';
+import { parseTraffic } from './parse-traffic.ts';
 
 /** The answer of the marker: which configuration answered, and by which worker. */
 export interface Marker {
@@ -27,6 +28,8 @@ export interface ControlClient {
   marker(signal: AbortSignal): Promise<Marker | undefined>;
   /** Throws `edgeUnproven` where the gate does not answer. */
   readGate(signal: AbortSignal): Promise<GateReading>;
+  /** What each node was sent; those without any are missing. Throws `edgeUnproven`. */
+  readTraffic(signal: AbortSignal): Promise<ReadonlyMap<string, NodeTraffic>>;
   /** False where the gate has a newer state already. Throws `edgeUnproven`. */
   setGate(state: GateState, signal: AbortSignal): Promise<boolean>;
   /** Drops the counters of workers that are gone. */
@@ -36,9 +39,9 @@ export interface ControlClient {
 export function createControlClient(edge: string, socketPath: string, token: () => string): ControlClient {
   const call = (method: string, path: string, body: string, signal: AbortSignal): Promise<Answer> =>
     send({ socketPath, method, path, body, token: token(), signal });
-  const gate = async (method: string, body: string, signal: AbortSignal): Promise<Answer> => {
+  const gate = async (method: string, body: string, signal: AbortSignal, path = '/gate'): Promise<Answer> => {
     try {
-      return await call(method, '/gate', body, signal);
+      return await call(method, path, body, signal);
     } catch (thrown) {
       throw unproven(edge, thrown instanceof Error ? thrown.message : String(thrown), thrown);
     }
@@ -54,6 +57,12 @@ export function createControlClient(edge: string, socketPath: string, token: () 
       const reading = answer.status === 200 ? parseReading(answer.body) : undefined;
       if (reading === undefined) throw unproven(edge, `status ${answer.status}`);
       return reading;
+    },
+    readTraffic: async (signal) => {
+      const answer = await gate('GET', '', signal, '/traffic');
+      const traffic = answer.status === 200 ? parseTraffic(answer.body) : undefined;
+      if (traffic === undefined) throw unproven(edge, `status ${answer.status}`);
+      return traffic;
     },
     setGate: async (state, signal) => {
       const answer = await gate('POST', formatGateState(state), signal);

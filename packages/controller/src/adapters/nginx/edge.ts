@@ -1,10 +1,11 @@
 import { rmSync } from 'node:fs';
 import { formatAddress, LameduckError } from '@lameduck/core';
-import type { Edge, EdgeMode, EdgeProgress, EdgeStatus, Proof } from '../../ports/edge.ts';
+import type { Edge, EdgeMode, EdgeProgress, EdgeStatus, EdgeTraffic, Proof } from '../../ports/edge.ts';
 import { type Change, type ChangeQueue, createChangeQueue } from './change-queue.ts';
 import { changeGate, ungatedEnded } from './gate-change.ts';
+import { countsTraffic } from './gate-config.ts';
 import { withOut } from './gate-state.ts';
-import { inFlight, readErrors } from './in-flight.ts';
+import { inFlight } from './in-flight.ts';
 import { stopManaged } from './managed.ts';
 import { defaultApplyTimeoutMs, openEdge } from './open-edge.ts';
 import { lookAtMaster, type Opened, requireMaster } from './opened.ts';
@@ -13,6 +14,7 @@ import { lingeringWorkers, quiesced, type Reload, refuseUpgrade, reload } from '
 import { afterRamps, beginRamps } from './slow-start.ts';
 import { placeSocket, type SocketPlace } from './socket-path.ts';
 import { watchStaleSocket } from './stale-socket.ts';
+import { readTraffic } from './traffic.ts';
 
 /** An edge that is nginx: ours or the user's, with the Lua gate or by reload. Does nothing before `open`. */
 export function createNginxEdge(options: NginxEdgeOptions): Edge {
@@ -83,12 +85,9 @@ class NginxEdge implements Edge {
     return await inFlight(this.#requireOpened(), node, signal);
   }
 
-  async errors(signal: AbortSignal): Promise<ReadonlyMap<string, number> | undefined> {
+  async traffic(signal: AbortSignal): Promise<ReadonlyMap<string, EdgeTraffic> | undefined> {
     const opened = this.#requireOpened();
-    const isCounting = this.#options.isCountingErrors === true && opened.plan.isCounting;
-    if (!isCounting) return undefined;
-    const counted = readErrors((await opened.client.readGate(signal)).counters);
-    return new Map(this.#options.nodes.map(({ name }) => [name, counted.get(name) ?? 0]));
+    return countsTraffic(opened.spec) ? await readTraffic(opened, signal) : undefined;
   }
 
   async status(signal: AbortSignal): Promise<EdgeStatus> {
@@ -96,7 +95,10 @@ class NginxEdge implements Edge {
     const base = { name: this.name, mode: this.mode, ...listen };
     const opened = this.#opened;
     if (opened === undefined) return { ...base, state: 'starting', server: '', out: [] };
-    const known = { ...base, server: opened.build.server, out: [...opened.spec.state.out.keys()] };
+    const { generation, state } = opened.spec;
+    const gateChanges = this.mode === 'gate' ? { gateChanges: state.epoch } : {};
+    const about = { server: opened.build.server, generation, ...gateChanges };
+    const known = { ...base, ...about, out: [...state.out.keys()] };
     const master = lookAtMaster(opened);
     if (master === undefined)
       return { ...known, state: 'stopped', reason: `no nginx master of ${opened.pidFile}` };

@@ -1,7 +1,9 @@
+import { latencyBucketsMs } from '@lameduck/core';
 import { balanceLua } from './gate-balance-lua.ts';
 import { controlLua } from './gate-control-lua.ts';
 import { pickLua } from './gate-lua.ts';
 import { formatGateState } from './gate-state.ts';
+import { trafficControlLua, trafficLua } from './gate-traffic-lua.ts';
 import type { IncludeSpec } from './render-include.ts';
 import type { ResolvedNode } from './resolve-nodes.ts';
 import { luaString, parseHashKey, safeAddress, safeName, safeWeight } from './text-safety.ts';
@@ -15,14 +17,23 @@ function dictName(service: string): string {
   return `lameduck_${safeName(service)}`;
 }
 
+/** No service can have this name. */
+function trafficDictName(service: string): string {
+  return `${dictName(service)}_traffic`;
+}
+
 /** What stands at http level: the dict and the hooks that follow a request to its end. */
 export function renderGateHooks(spec: IncludeSpec): string[] {
   const dict = `lua_shared_dict ${dictName(spec.service)} ${dictSize};`;
   if (!spec.isCounting) return [dict];
+  const traffic = spec.isCountingTraffic
+    ? [`lua_shared_dict ${trafficDictName(spec.service)} ${dictSize};`]
+    : [];
   const hook = (call: string): string =>
     `local gate = package.loaded[${moduleName(spec)}] if gate then gate.${call}() end`;
   return [
     dict,
+    ...traffic,
     `header_filter_by_lua_block { ${hook('attribute')} }`,
     `log_by_lua_block { ${hook('finish')} }`,
   ];
@@ -38,6 +49,7 @@ export function renderBalancer(spec: IncludeSpec): string[] {
     'gate = (function()',
     renderConfig(spec),
     balanceLua.trim(),
+    ...(countsTraffic(spec) ? [trafficLua.trim()] : []),
     pickLua.trim(),
     'end)()',
     `package.loaded[${name}] = gate`,
@@ -60,6 +72,22 @@ export function renderControl(spec: IncludeSpec): string[] {
   return ['content_by_lua_block {', renderConfig(spec), controlLua.trim(), '}'];
 }
 
+/** The body of the location that tells the traffic. */
+export function renderTrafficControl(spec: IncludeSpec): string[] {
+  const names = spec.nodes.map(({ name }) => luaString(safeName(name))).join(', ');
+  return [
+    'content_by_lua_block {',
+    `local config = { traffic = ${luaString(trafficDictName(spec.service))}, token = ${luaString(spec.token)}, cells = ${latencyBucketsMs.length + 4}, names = { ${names} } }`,
+    trafficControlLua.trim(),
+    '}',
+  ];
+}
+
+/** Whether the log phase is ours, and is to count. */
+export function countsTraffic(spec: IncludeSpec): boolean {
+  return spec.mode === 'gate' && spec.isCounting && spec.isCountingTraffic;
+}
+
 /** The Lua that holds a request until a node is in rotation. */
 export function renderHold(service: string): string {
   return `local gate = package.loaded[${luaString(`lameduck.${safeName(service)}`)}] if gate then return gate.hold() end return ngx.exit(502)`;
@@ -79,7 +107,7 @@ function renderConfig(spec: IncludeSpec): string {
     // On a line of its own: the one line of the file that differs between two states of the gate.
     `seed = ${luaString(formatGateState(spec.state))},`,
     `balance = ${luaString(balanceInLua(spec))}, native = ${isNative}, hold_seconds = ${Math.max(0, spec.holdMs) / 1000},`,
-    `counts_errors = ${spec.isCountingErrors === true && spec.isCounting},`,
+    ...(countsTraffic(spec) ? [`traffic = ${luaString(trafficDictName(spec.service))},`] : []),
     `key = { ${key.map((part) => ('text' in part ? `{ text = ${luaString(part.text)} }` : `{ variable = ${luaString(part.variable)} }`)).join(', ')} },`,
     `peers = {\n${spec.nodes.map(renderPeer).join(',\n')} } }`,
   ].join('\n');

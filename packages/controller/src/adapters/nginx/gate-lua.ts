@@ -8,7 +8,7 @@
  * phase), `attribute` (header filter), `finish` (log phase) and `hold` (access phase).
  *
  * The shared dict holds `state` = `EPOCH NODE@EPOCH … NODE:BEGAN:MS …` (the nodes that are out, each with the epoch
- * that took it out; the nodes whose weight rises, since when and for how long) and counters: `e:NODE` errors,
+ * that took it out; the nodes whose weight rises, since when and for how long) and counters:
  * `k:PID:NODE` requests known to be under way to a node, `u:PID:EPOCH` requests that nginx's own balancing placed,
  * whose node this phase cannot see. A count is raised first and the state compared after: whoever writes the state
  * and then reads the counters sees every request that may have missed the write.
@@ -16,7 +16,7 @@
  * (error_page) empties. nginx gives the address of a request that has ended to another one, and not every end is
  * told (the user's own hooks, a subrequest): the first try of a request forgets what is there.
  *
- * Stands below the code of gate-balance-lua.ts, whose `make_pick` it calls.
+ * Stands below the code of gate-balance-lua.ts and gate-traffic-lua.ts, whose `make_pick` and `make_traffic` it calls.
  */
 export const pickLua = `
 local balancer = require "ngx.balancer"
@@ -92,7 +92,6 @@ local function start()
     known_keys[peer.name], nodes_by_key[key], nodes_by_address[peer.address] = key, peer.name, peer.name
     load_by_name[peer.name] = 0
     prepare(key)
-    if config.counts_errors then prepare("e:" .. peer.name) end
   end
   refresh(dict:get("state"))
 end
@@ -114,6 +113,7 @@ local function take(key)
 end
 
 local pick = make_pick(weight_of, load_by_name)
+local note_traffic = config.traffic and make_traffic(ngx.shared[config.traffic], nodes_by_address)
 
 local function candidates(id)
   local seen, now, sound, untried = tried[id], ngx.now(), {}, {}
@@ -226,27 +226,8 @@ function gate.attribute()
   release(key)
 end
 
--- One status for each try, in the order of upstream_addr. nginx notes 502 where it could not connect and 504 where no
--- answer came; of a client that went away it notes none. What the application says with 4xx is no error of the node.
-local function count_errors()
-  local statuses, addresses = ngx.var.upstream_status, ngx.var.upstream_addr
-  if not statuses or not addresses or not statuses:find("5%d%d") then return end
-  local tries = {}
-  for address in addresses:gmatch("[^, ]+") do
-    if address ~= ":" then tries[#tries + 1] = address end
-  end
-  local try = 0
-  for status in statuses:gmatch("[^, ]+") do
-    if status ~= ":" then
-      try = try + 1
-      local node = nodes_by_address[tries[try]]
-      if node and status:match("^5%d%d$") then dict:incr("e:" .. node, 1) end
-    end
-  end
-end
-
 function gate.finish()
-  if config.counts_errors and not ngx.is_subrequest then count_errors() end
+  if note_traffic and not ngx.is_subrequest then note_traffic() end
   forget(request_id())
 end
 

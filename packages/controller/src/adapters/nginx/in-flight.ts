@@ -35,10 +35,33 @@ export function countByGate(
   return { count: isLossy ? Number.POSITIVE_INFINITY : count, gone: [...gone] };
 }
 
-/** The errors of each node among the counters. */
-export function readErrors(counters: GateReading['counters']): ReadonlyMap<string, number> {
-  const found = [...counters].filter(([key]) => key.startsWith('e:'));
-  return new Map(found.map(([key, count]) => [key.slice(2), count]));
+/**
+ * The requests under way by node, for charts: their sum is right. Which node has one that nginx placed itself is not
+ * known before its answer begins; those are shared out evenly over the nodes in rotation.
+ */
+export function shareInFlight(
+  reading: GateReading,
+  nodes: readonly string[],
+  isWorker: (pid: number) => boolean,
+): ReadonlyMap<string, number> {
+  const shares = new Map(nodes.map((node) => [node, 0]));
+  const workers = new Map<string, boolean>();
+  let unplaced = 0;
+  for (const [key, value] of reading.counters) {
+    const [kind, pid = '', what = ''] = key.split(':');
+    if (value <= 0 || (kind !== 'k' && kind !== 'u')) continue;
+    const isLiving = workers.get(pid) ?? isWorker(Number(pid));
+    workers.set(pid, isLiving);
+    if (!isLiving) continue;
+    if (kind === 'u') unplaced += value;
+    else shares.set(what, (shares.get(what) ?? 0) + value);
+  }
+  const taking = nodes.filter((node) => !reading.state.out.has(node));
+  for (const [place, node] of taking.entries()) {
+    const share = Math.floor((unplaced + place) / taking.length);
+    shares.set(node, (shares.get(node) ?? 0) + share);
+  }
+  return shares;
 }
 
 /** The smaller of two upper bounds: what the gate counted, and the connections that nginx has to the node. */
@@ -63,7 +86,8 @@ async function readCounters(opened: Opened, name: string, signal: AbortSignal): 
   return count;
 }
 
-function isNginx(pid: number): boolean {
+/** Whether the process is one of nginx, whoever's. */
+export function isNginx(pid: number): boolean {
   const found = readProcess(pid);
   return found !== undefined && isLiving(found) && (readArguments(pid)[0] ?? '').startsWith('nginx: ');
 }

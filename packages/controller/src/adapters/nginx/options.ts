@@ -32,8 +32,8 @@ export type NginxEdgeOptions = NginxKind & {
   readonly directory: string;
   readonly nodes: readonly EdgeNode[];
   readonly balance: NginxBalance;
-  /** Gate only: whether the errors of each node are counted for `errors`. */
-  readonly isCountingErrors?: boolean;
+  /** Gate only: whether what each node is sent is counted for `traffic`. Default true. */
+  readonly isCountingTraffic?: boolean;
   /** How long old nginx workers may take to end after a reload before `remove` gives up. */
   readonly quiesceTimeoutMs: number;
   /** How long a new configuration may take to answer after a HUP or a start. Default 10 s. */

@@ -73,7 +73,7 @@ export function planInclude(
     service: options.service,
     mode: plan.mode,
     isCounting: plan.isCounting,
-    isCountingErrors: options.isCountingErrors === true,
+    isCountingTraffic: options.isCountingTraffic !== false,
     nodes,
     balance: options.balance,
     holdMs: options.kind === 'managed' ? (options.holdMs ?? defaultHoldMs) : 0,

@@ -1,5 +1,12 @@
 import type { EdgeMode } from '../../ports/edge.ts';
-import { renderBalancer, renderControl, renderGateHooks, renderLastBalancer } from './gate-config.ts';
+import {
+  countsTraffic,
+  renderBalancer,
+  renderControl,
+  renderGateHooks,
+  renderLastBalancer,
+  renderTrafficControl,
+} from './gate-config.ts';
 import { formatGateState, type GateState, parseGateState } from './gate-state.ts';
 import type { NginxBalance } from './options.ts';
 import type { ResolvedNode } from './resolve-nodes.ts';
@@ -11,8 +18,8 @@ export interface IncludeSpec {
   readonly mode: EdgeMode;
   /** Whether the http-level hooks may stand there; without them only sockets tell what is in flight. */
   readonly isCounting: boolean;
-  /** Whether errors are counted for each node, where the hooks are. */
-  readonly isCountingErrors?: boolean;
+  /** Whether the traffic of each node is counted, where the hooks are. */
+  readonly isCountingTraffic: boolean;
   readonly nodes: readonly ResolvedNode[];
   readonly balance: NginxBalance;
   readonly holdMs: number;
@@ -137,6 +144,7 @@ function renderControlServer(spec: IncludeSpec): string[] {
     'auth_basic off;',
     `location = /marker { return 200 "${spec.generation}:$pid"; }`,
     ...(spec.mode === 'gate' ? [...renderKeyTest(spec.balance), ...gate] : []),
+    ...(countsTraffic(spec) ? ['location = /traffic {', ...renderTrafficControl(spec), '}'] : []),
     'location / { return 404; }',
     '}',
   ];
