@@ -227,7 +227,7 @@ describe('a command that is wrong', () => {
   it('while nothing runs says so, exit code 3', async () => {
     const { code, stderr } = await runLameduck(await configured(), 'status');
     assert.equal(code, 3);
-    assert.match(stderr, /a running "lameduck up" is wanted/);
+    assert.match(stderr, /a running "lameduck up" or "lameduck daemon" is wanted/);
   });
 
   it('gives its error as one JSON document with --json', async () => {

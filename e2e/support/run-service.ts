@@ -83,14 +83,16 @@ export async function runService(spec: ServiceSpec, how: StartOptions = {}): Pro
 type Place = Pick<RunningService, 'folder' | 'ledgerDir' | 'ports' | 'configFile'>;
 
 export interface StartOptions {
+  /** Default: `up`. */
+  readonly command?: 'up' | 'daemon';
   /** Arguments of Node, before the program. */
   readonly nodeArguments?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** Starts `lameduck up` for a configuration that is there already. */
+/** Starts `lameduck up` or `daemon` for a configuration that is there already. */
 export async function startUp(place: Place, how: StartOptions = {}): Promise<RunningService> {
-  const up = spawn(process.execPath, [...(how.nodeArguments ?? []), launcher, 'up'], {
+  const up = spawn(process.execPath, [...(how.nodeArguments ?? []), launcher, how.command ?? 'up'], {
     cwd: place.folder,
     env: { ...process.env, ...how.environment },
     stdio: ['ignore', 'pipe', 'pipe'],

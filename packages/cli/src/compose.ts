@@ -10,6 +10,8 @@ import {
   createHealthChecks,
   createNginxEdge,
   createServerRunner,
+  createSystemdRunner,
+  type LaunchOptions,
   type NginxEdgeOptions,
   type NodeRunner,
   openSqliteStore,
@@ -28,7 +30,12 @@ const launcher: string = join(dirname(fileURLToPath(import.meta.url)), '..', 'bi
 const effects = channel('lameduck:effect');
 
 /** Makes the adapters for a configuration and the controller over them. Throws `alreadyRunning`, `storeFailed`. */
-export function composeController(config: Config, paths: ServicePaths, logger: Logger): Controller {
+export function composeController(
+  config: Config,
+  paths: ServicePaths,
+  logger: Logger,
+  isOwner = true,
+): Controller {
   prepareStateFolder(paths);
   return createController({
     config,
@@ -39,6 +46,7 @@ export function composeController(config: Config, paths: ServicePaths, logger: L
     clock: systemClock,
     logger,
     version,
+    isOwner,
     onEffect: (point) => effects.publish(point),
   });
 }
@@ -96,6 +104,7 @@ export function composeRunner(
     address: node.address,
     directory,
     environment: { ...process.env, LAMEDUCK_NODE: node.name, ...node.env },
+    launch: launchOptions(node, paths),
     stateDirectory: paths.node(node.name),
     timeoutGracefulShutdownMs: config.shutdown.timeoutGracefulShutdownMs,
     logger,
@@ -123,7 +132,20 @@ export function composeRunner(
         start: node.start,
         ...(node.pidfile === undefined ? {} : { pidFile: resolve(directory, node.pidfile) }),
       });
+    case 'systemd':
+      return createSystemdRunner({ node: node.name, unit: node.unit, isUserUnit: node.isUserUnit, logger });
   }
+}
+
+function launchOptions({ env, launch }: NodeConfig, paths: ServicePaths): LaunchOptions {
+  const absolute = (path: string): string => resolve(paths.folder, path);
+  const { logFile } = launch;
+  return {
+    ...launch,
+    env,
+    envFiles: launch.envFiles.map(absolute),
+    logFile: logFile === undefined ? undefined : absolute(logFile),
+  };
 }
 
 /** For attached edges the user decides whether they make the promise. */

@@ -14,6 +14,7 @@ type AddCommand = (program: Command) => void;
 const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   up: async () => (await import('./commands/up.ts')).addUp,
   metrics: async () => (await import('./commands/metrics.ts')).addMetrics,
+  daemon: async () => (await import('./commands/daemon.ts')).addDaemon,
   status: async () => (await import('./commands/status.ts')).addStatus,
   ...operations('drain', 'ready', 'stop', 'start', 'restart'),
   rollout: async () => (await import('./commands/rollout.ts')).addRollout,

@@ -9,11 +9,13 @@ import {
   type ServiceStatus,
 } from '@lameduck/core';
 import type { Logger } from 'pino';
+import { Arrivals } from './arrivals.ts';
 import { Changes } from './changes.ts';
 import { createEdgeSet } from './edge-set.ts';
 import type { OnEffect } from './effect-point.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { Isolation } from './isolation.ts';
+import { joinService, releaseService } from './join-service.ts';
 import { measuredStore } from './metrics/measured-store.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { Tally } from './metrics/tally.ts';
@@ -49,13 +51,18 @@ export interface ControllerParts {
   readonly logger: Logger;
   /** Of lameduck, for its metrics. */
   readonly version: string;
+  /** `false`: nodes and edges belong to somebody else, are not started by `open` and not stopped by `close`. */
+  readonly isOwner?: boolean;
   /** Told of each step of an operation before and after it touches the world. */
   readonly onEffect?: OnEffect;
 }
 
 /** Runs one service: its edges, its nodes and every operation on them. */
 export interface Controller {
-  /** Starts or adopts nodes and edges; resolves when every node that should serve is in rotation. */
+  /**
+   * Starts or adopts nodes and edges; resolves when every node that should serve is in rotation. Where it is no owner,
+   * nodes that do not run are watched for until somebody starts them.
+   */
   open(signal: AbortSignal): Promise<void>;
   status(): Promise<ServiceStatus>;
   /** Resolves with the report however the operation ends. Throws `noSuchNode`, `busy`, `notRunning`. */
@@ -68,7 +75,10 @@ export interface Controller {
   /** What the edges count. */
   readonly traffic: TrafficWatch;
   readonly metrics: Metrics;
-  /** Stops everything gracefully; what is left when the signal aborts is killed. */
+  /**
+   * Stops everything gracefully; what is left when the signal aborts is killed. Where it is no owner, nothing is
+   * touched, and operations under way are left to the next controller.
+   */
   close(signal: AbortSignal): Promise<void>;
 }
 
@@ -83,6 +93,7 @@ class ServiceController implements Controller {
   readonly #records: readonly NodeRecord[];
   readonly #operations: Operations;
   readonly #life: ServiceLife;
+  readonly #arrivals: Arrivals;
   readonly #passive: PassiveWatch;
   readonly #closing = new AbortController();
 
@@ -108,7 +119,8 @@ class ServiceController implements Controller {
       settled: changes.notify,
     });
     const start = (record: NodeRecord): Promise<void> => this.#operations.revive(record);
-    const revival = new Revival({ clock, logger, start, onDeath: changes.notify, closing });
+    const { isOwner = true } = parts;
+    const revival = new Revival({ clock, logger, start, onDeath: changes.notify, isOwner, closing });
     const store = createServiceStore(measuredStore(parts.store, tally, clock));
     const kept = { store, unsettled: new Unsettled(clock, logger) };
     const shared = { ...parts, ...kept, records, edges, monitor };
@@ -122,8 +134,9 @@ class ServiceController implements Controller {
     };
     this.#parts = parts;
     this.#records = records;
-    this.#operations = new Operations({ ...shared, changes, closing, ...told });
-    this.#life = { ...shared, isolation, revival, operations: this.#operations };
+    this.#operations = new Operations({ ...shared, isOwner, changes, closing, ...told });
+    this.#life = { ...shared, isOwner, isolation, revival, operations: this.#operations };
+    this.#arrivals = new Arrivals(this.#life, closing);
     this.traffic = new TrafficWatch(records, parts.edges, around);
     const metered = { ...parts, records, traffic: this.traffic, tally, panic: () => isolation.panic };
     this.metrics = createMetrics(metered);
@@ -131,10 +144,12 @@ class ServiceController implements Controller {
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    await startService(this.#life, AbortSignal.any([signal, this.#closing.signal]));
+    const bring = this.#life.isOwner ? startService : joinService;
+    await bring(this.#life, AbortSignal.any([signal, this.#closing.signal]));
     for (const record of this.#records) noteState(record, this.#parts.clock.now());
     this.#life.monitor.start();
     this.#passive.start();
+    if (!this.#life.isOwner) this.#arrivals.start();
   }
 
   async status(): Promise<ServiceStatus> {
@@ -187,7 +202,8 @@ class ServiceController implements Controller {
     await this.#operations.settled();
     await this.#life.unsettled.close();
     try {
-      await stopService(this.#life, signal);
+      if (this.#life.isOwner) await stopService(this.#life, signal);
+      else await releaseService(this.#life);
     } finally {
       await this.#parts.checks.close();
       await this.#parts.store.close();

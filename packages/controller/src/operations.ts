@@ -48,6 +48,8 @@ export interface OperationsParts {
   readonly onEnded: (report: OperationReport) => void;
   readonly onEffect: OnEffect;
   readonly changes: Changes;
+  /** Whether nodes end with the controller; else what it leaves under way is settled by the next one. */
+  readonly isOwner: boolean;
   /** Aborts when the controller stops. */
   readonly closing: AbortSignal;
 }
@@ -114,15 +116,13 @@ export class Operations {
   }
 
   /** Starts a node that died; a failure is logged, the next death tries again. */
-  async revive(record: NodeRecord): Promise<void> {
-    try {
-      refuseBusy(record, 'start', this.#parts.clock);
-      refuseImpossible(record, 'start');
-      await this.#perform(operationSpec('start', record, this.#parts.config), record, () => {}, 'byNode');
-    } catch (error) {
-      const reason = LameduckError.from(error).message;
-      this.#parts.logger.error({ node: record.config.name, reason }, 'revival failed');
-    }
+  revive(record: NodeRecord): Promise<void> {
+    return this.#runUnasked('start', record);
+  }
+
+  /** Puts a node into rotation that somebody else has started; a failure is logged. */
+  takeIn(record: NodeRecord): Promise<void> {
+    return this.#runUnasked('ready', record);
   }
 
   /** Takes up an operation whose controller ended in it; resolves when it has ended, however that is. */
@@ -137,6 +137,7 @@ export class Operations {
     const kept = this.#parts.store.continueOperation(noted);
     await this.#hold(spec, record, async () => {
       const report = await this.#execute(spec, record, kept, () => {}, signal);
+      if (this.#isLeftBehind(report, signal)) return;
       await this.#settle(record, report, kept, interruptedReport(note, 'resumed', report));
     });
   }
@@ -164,9 +165,25 @@ export class Operations {
     return this.#hold(spec, record, async () => {
       const kept = await this.#begin(spec, record, wanted);
       const report = await this.#execute(spec, record, kept, onProgress, this.#parts.closing);
-      await this.#settle(record, report, kept, report);
+      if (!this.#isLeftBehind(report, this.#parts.closing)) await this.#settle(record, report, kept, report);
       return report;
     });
+  }
+
+  async #runUnasked(kind: 'start' | 'ready', record: NodeRecord): Promise<void> {
+    try {
+      refuseBusy(record, kind, this.#parts.clock);
+      refuseImpossible(record, kind);
+      await this.#perform(operationSpec(kind, record, this.#parts.config), record, () => {}, 'byNode');
+    } catch (error) {
+      const reason = LameduckError.from(error).message;
+      this.#parts.logger.error({ node: record.config.name, operation: kind, reason }, 'revival failed');
+    }
+  }
+
+  /** Cut short by the end of a controller that the node outlives: its note stays, as after SIGKILL. */
+  #isLeftBehind({ result }: OperationReport, signal: AbortSignal): boolean {
+    return !this.#parts.isOwner && result === 'failed' && signal.aborted;
   }
 
   /** Holds the node's lock from before the first await to the end. */

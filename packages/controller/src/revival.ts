@@ -15,6 +15,8 @@ export interface RevivalParts {
   readonly logger: Logger;
   readonly start: (record: NodeRecord) => Promise<void>;
   readonly onDeath: (record: NodeRecord) => void;
+  /** Whether a node that died is started again by us, and not by whoever started it. */
+  readonly isOwner: boolean;
   /** Aborts when the controller stops. */
   readonly closing: AbortSignal;
 }
@@ -66,7 +68,7 @@ export class Revival {
     this.#parts.logger.error({ node: record.config.name, pid: process.pid, log }, 'node died');
     this.#parts.onDeath(record);
     if (livedMs > wellAfterMs) this.#attempts.delete(record);
-    this.retry(record);
+    if (this.#parts.isOwner) this.retry(record);
   }
 
   /** A node that shall run does not: it is started again, later each time. */

@@ -55,6 +55,8 @@ export function runOperation(
   });
   signal.addEventListener('abort', () => send(failure(signal.reason)), { once: true, signal: ended.signal });
   send({ type: 'begun' });
+  // while it was recorded the controller may have been told to stop; the listener would never hear of that
+  if (signal.aborted) send(failure(signal.reason));
   return promise;
 }
 

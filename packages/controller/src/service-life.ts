@@ -23,6 +23,8 @@ export interface ServiceLife {
   readonly operations: Operations;
   readonly store: ServiceStore;
   readonly unsettled: Unsettled;
+  /** Whether nodes and edges start and end with the controller; else it only joins what runs (`join-service.ts`). */
+  readonly isOwner: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -84,7 +86,8 @@ async function startAfresh(life: ServiceLife, signal: AbortSignal): Promise<void
   }
 }
 
-async function findProcess(record: NodeRecord): Promise<void> {
+/** Looks for the node's process; a node without one is out of rotation. */
+export async function findProcess(record: NodeRecord): Promise<void> {
   record.process = await record.runner.find();
   if (record.process === undefined) record.out.add('stopped');
 }
@@ -93,7 +96,7 @@ async function findProcess(record: NodeRecord): Promise<void> {
  * Only after a crash: an orderly stop has left every node wished ready. A process that was being stopped may not
  * serve any more, however well it looks.
  */
-async function applyWishes(life: ServiceLife): Promise<void> {
+export async function applyWishes(life: ServiceLife): Promise<void> {
   const wishes = await life.store.wishes();
   for (const record of life.records) {
     const wish = wishes.get(record.config.name);
@@ -102,7 +105,8 @@ async function applyWishes(life: ServiceLife): Promise<void> {
   }
 }
 
-function openEdges(life: ServiceLife, signal: AbortSignal): Promise<unknown> {
+/** Opens all edges with those nodes out that have a reason to be. */
+export function openEdges(life: ServiceLife, signal: AbortSignal): Promise<unknown> {
   const out = life.records.filter((record) => record.out.size > 0).map((record) => record.config.name);
   return Promise.all(life.edges.edges.map((edge) => edge.open(out, signal)));
 }

@@ -108,6 +108,14 @@ export function describeEdge(title: string, make: () => Promise<EdgeUnderTest>):
       await subject.edge.restore('c', ignore, soon());
     });
 
+    it('release leaves it as it is, also what is out, until it is opened again', async () => {
+      await subject.edge.remove('a', ignore, soon());
+      await subject.edge.release();
+      assert.deepEqual([...(await askMany(subject))].sort(), ['b', 'c']);
+      await subject.edge.open([], soon());
+      assert.deepEqual([...(await askMany(subject))].sort(), ['a', 'b', 'c']);
+    });
+
     it('close may be called twice, and a change after it is notRunning', async () => {
       await subject.edge.close(soon());
       await subject.edge.close(soon());

@@ -6,7 +6,7 @@ export type NodeState = 'ready' | 'draining' | 'drained' | 'stopped' | 'starting
 
 export interface NodeStatus {
   readonly name: string;
-  readonly kind: 'app' | 'gunicorn' | 'process';
+  readonly kind: 'app' | 'gunicorn' | 'process' | 'systemd';
   readonly address: string;
   readonly state: NodeState;
   /** Milliseconds in this state. */

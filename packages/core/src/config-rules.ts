@@ -2,6 +2,7 @@ import { formatAddress } from './address.ts';
 import type { ConfigProblem } from './config.ts';
 import { checkHealthRules, refusePort } from './config-health.ts';
 import type { HealthDocument } from './config-health-schema.ts';
+import { checkLaunch } from './config-launch.ts';
 import type { ConfigDocument } from './config-schema.ts';
 
 type Rule = (document: ConfigDocument) => readonly ConfigProblem[];
@@ -73,7 +74,8 @@ function exactlyOne(
   });
 }
 
-const oneKindOfNode: Rule = ({ nodes }) => exactlyOne('nodes', nodes, ['app', 'gunicorn', 'process']);
+const oneKindOfNode: Rule = ({ nodes }) =>
+  exactlyOne('nodes', nodes, ['app', 'gunicorn', 'process', 'systemd']);
 const oneKindOfEdge: Rule = ({ edges }) => exactlyOne('edges', edges, ['listen', 'attach']);
 
 /** Port 0 means "any free one" to a socket, which nobody else could then find. */
@@ -190,4 +192,5 @@ const rules: readonly Rule[] = [
   fittingChecks,
   gatedChecks,
   attainableMinimum,
+  ({ nodes }) => nodes.flatMap((node, index) => checkLaunch(index, node)),
 ];

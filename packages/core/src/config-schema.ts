@@ -3,6 +3,7 @@ import { type Address, parseAddress } from './address.ts';
 import { defaults } from './config-defaults.ts';
 import { duration, positive } from './config-fields.ts';
 import { health } from './config-health-schema.ts';
+import { launchFields } from './config-launch.ts';
 
 // Names and keys reach nginx, Lua, file names and process titles: nothing but these characters ever does.
 const namePattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
@@ -59,6 +60,13 @@ const process = z.strictObject({
   pidfile: path.optional(),
 });
 
+const systemd = z.strictObject({
+  unit: z.string().regex(/^[A-Za-z0-9:_.\\@-]+\.service$/, {
+    error: 'must be the name of a service unit, such as shop@a.service',
+  }),
+  user: z.boolean().default(false),
+});
+
 const environmentValue = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 
 const node = z.strictObject({
@@ -69,10 +77,12 @@ const node = z.strictObject({
     .record(z.string().regex(environmentName, { error: 'must be an environment name' }), environmentValue)
     .default({}),
   directory: path.optional(),
+  ...launchFields,
   health: health.optional(),
   app: app.optional(),
   gunicorn: gunicorn.optional(),
   process: process.optional(),
+  systemd: systemd.optional(),
 });
 
 const balance = z.string().regex(balancePattern, {

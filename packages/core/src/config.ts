@@ -1,4 +1,5 @@
 import type { Address } from './address.ts';
+import type { LaunchConfig } from './config-launch.ts';
 import type { PassiveLimits } from './passive-health.ts';
 
 /** How an edge spreads requests over the nodes in rotation. */
@@ -62,6 +63,7 @@ interface NodeBase {
   readonly env: Readonly<Record<string, string>>;
   /** Working directory, relative to the config file's folder. */
   readonly directory: string;
+  readonly launch: LaunchConfig;
   readonly health: HealthConfig;
 }
 
@@ -87,7 +89,15 @@ export interface ProcessNodeConfig extends NodeBase {
   readonly pidfile: string | undefined;
 }
 
-export type NodeConfig = AppNodeConfig | GunicornNodeConfig | ProcessNodeConfig;
+export interface SystemdNodeConfig extends NodeBase {
+  readonly kind: 'systemd';
+  /** A service unit. */
+  readonly unit: string;
+  /** Of the service manager of the user, not of the system. */
+  readonly isUserUnit: boolean;
+}
+
+export type NodeConfig = AppNodeConfig | GunicornNodeConfig | ProcessNodeConfig | SystemdNodeConfig;
 
 export interface ShutdownConfig {
   /** The node's own deadline after SIGTERM. */

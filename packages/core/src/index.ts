@@ -14,6 +14,7 @@ export { formatBodyMatch, judgeStatus, matchesBody } from './check-result.ts';
 export * from './config.ts';
 export { defaults } from './config-defaults.ts';
 export { formatPath } from './config-issues.ts';
+export type { LaunchConfig } from './config-launch.ts';
 export { configSchema } from './config-schema.ts';
 export { formatMs, parseDurationMs } from './duration.ts';
 export {

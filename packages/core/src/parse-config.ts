@@ -4,6 +4,7 @@ import type { Balance, Config, ConfigProblem, EdgeConfig, NodeConfig } from './c
 import { toHealth } from './config-health.ts';
 import type { HealthDocument } from './config-health-schema.ts';
 import { describeIssue } from './config-issues.ts';
+import { toLaunch } from './config-launch.ts';
 import { checkRules } from './config-rules.ts';
 import { type ConfigDocument, configSchema } from './config-schema.ts';
 
@@ -61,12 +62,15 @@ function toNode(node: NodeDocument, service: HealthDocument): NodeConfig {
     weight: node.weight,
     env: node.env,
     directory: node.directory ?? node.gunicorn?.directory ?? '.',
+    launch: toLaunch(node),
     health: toHealth(service, node.health ?? {}, node.app !== undefined),
   };
   if (node.app !== undefined) return { ...base, kind: 'app', ...node.app };
   if (node.process !== undefined) {
     return { ...base, kind: 'process', start: node.process.start, pidfile: node.process.pidfile };
   }
+  if (node.systemd !== undefined)
+    return { ...base, kind: 'systemd', unit: node.systemd.unit, isUserUnit: node.systemd.user };
   const {
     app,
     workers,

@@ -109,7 +109,7 @@ describe('parseConfig', () => {
 
   it('wants exactly one kind for each node and edge', () => {
     assert.deepEqual(problemsOf(withNode({ name: 'd', address: '127.0.0.1:9' })), [
-      'nodes[3]: must have exactly one of app, gunicorn, process: current value is none',
+      'nodes[3]: must have exactly one of app, gunicorn, process, systemd: current value is none',
     ]);
     const document = { ...validDocument(), edges: [{ name: 'e' }] };
     assert.deepEqual(problemsOf(document), [

@@ -1,4 +1,4 @@
-import { checkNginxEdge, type EdgeCheck } from '@lameduck/controller';
+import { checkNginxEdge, checkUnit, type EdgeCheck } from '@lameduck/controller';
 import { type EdgeConfig, formatAddress, formatMs, type NodeConfig } from '@lameduck/core';
 import { type Logger, pino } from 'pino';
 import { composeRunner, edgeOptions, prepareStateFolder } from '../compose.ts';
@@ -49,6 +49,18 @@ function resetWarning(subject: string, { mode, resetsIdleClients }: EdgeCheck): 
   return [warning(subject, text)];
 }
 
+async function unitFindings(
+  subject: string,
+  node: NodeConfig,
+  { config }: Service,
+): Promise<readonly Finding[]> {
+  if (node.kind !== 'systemd') return [];
+  const { name, unit, isUserUnit } = node;
+  const limits = { ...config.shutdown, startupMs: config.startup.timeoutMs };
+  const findings = await checkUnit({ node: name, unit, isUserUnit }, limits);
+  return findings.map(({ text, ...finding }) => ({ ...finding, subject, text: `${unit}: ${text}` }));
+}
+
 async function checkNode(node: NodeConfig, service: Service, logger: Logger): Promise<readonly Finding[]> {
   const subject = `node ${node.name}`;
   const runner = composeRunner(node, service.config, service.paths, logger);
@@ -61,6 +73,7 @@ async function checkNode(node: NodeConfig, service: Service, logger: Logger): Pr
         subject,
         `${node.kind} on ${formatAddress(node.address)}, run by ${program}; a failure is noticed within ${detection}`,
       ),
+      ...(await unitFindings(subject, node, service)),
     ];
   } catch (error) {
     return [failed(subject, error)];

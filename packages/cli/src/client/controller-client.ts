@@ -71,7 +71,7 @@ export class ControllerClient {
   }
 
   #unreachable(error: unknown): LameduckError {
-    const message = `Cannot reach the controller on "${this.#socketPath}": a running "lameduck up" is wanted`;
+    const message = `Cannot reach the controller on "${this.#socketPath}": a running "lameduck up" or "lameduck daemon" is wanted`;
     return new LameduckError('notRunning', message, { socketPath: this.#socketPath }, error);
   }
 }

@@ -1,10 +1,12 @@
-import { createRoutes, serveApi } from '@lameduck/controller';
-import { formatMs, LameduckError } from '@lameduck/core';
+import { type Controller, createRoutes, serveApi } from '@lameduck/controller';
+import { type Config, formatMs } from '@lameduck/core';
 import type { Command } from 'commander';
+import type { Logger } from 'pino';
 import { composeController } from '../compose.ts';
 import { counted } from '../output/counted.ts';
 import { createScreen, type Screen } from '../output/screen.ts';
 import { createServiceLogger } from '../output/service-logger.ts';
+import { type ServiceSupervisor, stopAsked, superviseService } from '../output/service-supervisor.ts';
 import { formatStatus } from '../output/status-view.ts';
 import { prepareControlFolder } from '../paths.ts';
 import { loadService, type Service, type ServiceOptions, withServiceOptions } from '../service.ts';
@@ -19,40 +21,81 @@ export function addUp(program: Command): void {
 }
 
 /** The first signal stops gracefully, the second at once. */
-interface StopSignals {
+export interface StopSignals {
   readonly graceful: AbortSignal;
   readonly quick: AbortSignal;
 }
 
+/** How one controller runs, from its start to its end. */
+export interface ControllerRun {
+  readonly screen: Screen;
+  readonly logger: Logger;
+  readonly supervisor: ServiceSupervisor;
+  /** Whether nodes and edges start and end with it. */
+  readonly isOwner: boolean;
+  /** Ends it gracefully. */
+  readonly until: AbortSignal;
+  readonly quick: AbortSignal;
+  readonly onReady?: (controller: Controller) => void;
+}
+
 async function runUp(service: Service, screen: Screen): Promise<void> {
+  const stop = listenForStop(screen, 'stopping gracefully, once more kills');
+  const logger = createServiceLogger(service.paths.log, screen);
+  const supervisor = superviseService(process.env, logger);
+  const { graceful: until, quick } = stop;
+  supervisor.starting(startBudgetMs(service.config));
+  until.addEventListener('abort', () => supervisor.stopping(stopBudgetMs(service.config)), { once: true });
+  try {
+    await runController(service, { screen, logger, supervisor, isOwner: true, until, quick });
+    screen.note('stopped');
+  } finally {
+    await supervisor.close();
+  }
+}
+
+/** Runs the controller of a service with its API until the signal. */
+export async function runController(service: Service, run: ControllerRun): Promise<void> {
   const { config, paths } = service;
-  const stop = listenForStop(screen);
+  const { screen, supervisor, isOwner, until } = run;
   const beganAt = performance.now();
-  const logger = createServiceLogger(paths.log, screen);
-  const controller = composeController(config, paths, logger);
+  const controller = composeController(config, paths, run.logger, isOwner);
   prepareControlFolder(paths);
   const api = await serveApi(createRoutes(controller), paths.controlSocket);
   try {
     const size = `${counted(config.nodes.length, 'node')}, ${counted(config.edges.length, 'edge')}`;
-    screen.note(`starting "${config.service}": ${size}`);
-    await controller.open(stop.graceful);
+    screen.note(`${isOwner ? 'starting' : 'joining'} "${config.service}": ${size}`);
+    await controller.open(until);
     const status = await controller.status();
     screen.note(`${formatStatus(status, screen)}\n`);
+    supervisor.ready(status);
     announce(
       screen,
       status.edges.map((edge) => edge.listen),
       formatMs(performance.now() - beganAt),
     );
-    await aborted(stop.graceful);
+    run.onReady?.(controller);
+    await aborted(until);
   } catch (error) {
-    if (!stop.graceful.aborted) throw error;
+    if (!until.aborted) throw error;
   } finally {
-    await controller.close(stop.quick).finally(() => api.close());
+    await controller.close(run.quick).finally(() => api.close());
   }
-  screen.note('stopped');
 }
 
-function listenForStop(screen: Screen): StopSignals {
+/** The longest that a start may take: one operation is settled, and then the nodes come up. */
+export function startBudgetMs({ shutdown, startup }: Config): number {
+  return shutdown.drainTimeoutMs + stopBudgetMs({ shutdown }) + startup.timeoutMs;
+}
+
+/** Edges first, then all nodes at once, each with its own time. */
+function stopBudgetMs({ shutdown }: Pick<Config, 'shutdown'>): number {
+  const { timeoutGracefulShutdownMs, marginMs } = shutdown;
+  return 2 * timeoutGracefulShutdownMs + marginMs + 5000;
+}
+
+/** `how` is told with the first signal. */
+export function listenForStop(screen: Screen, how: string): StopSignals {
   const graceful = new AbortController();
   const quick = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {
@@ -61,8 +104,8 @@ function listenForStop(screen: Screen): StopSignals {
       quick.abort();
       return;
     }
-    screen.note(`${signal}: stopping gracefully, once more kills`);
-    graceful.abort(new LameduckError('notRunning', 'Cannot go on: a signal asked to stop'));
+    screen.note(`${signal}: ${how}`);
+    graceful.abort(stopAsked());
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);

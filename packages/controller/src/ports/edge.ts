@@ -83,4 +83,6 @@ export interface Edge {
   status(signal: AbortSignal): Promise<EdgeStatus>;
   /** Managed: stops the proxy gracefully, by force when the signal aborts. Attached: leaves it running. */
   close(signal: AbortSignal): Promise<void>;
+  /** Leaves the proxy as it is, and has nothing more to do with it until `open`. */
+  release(): Promise<void>;
 }

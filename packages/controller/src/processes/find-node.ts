@@ -1,6 +1,7 @@
 import { LameduckError } from '@lameduck/core';
 import type { ProcessIdentity } from '../ports/node-runner.ts';
 import { findLiving, isSame } from './identity.ts';
+import { mayBelong } from './launch-options.ts';
 import type { NodeKind, NodeProcessOptions } from './node-process.ts';
 import { findByPidFile } from './pid-file.ts';
 import { readRecord } from './record.ts';
@@ -23,7 +24,8 @@ export async function findNode(
   }
   if (kind.pidFile === undefined) return undefined;
   try {
-    return await findByPidFile(kind.pidFile, options.node, options.address);
+    const found = await findByPidFile(kind.pidFile, options.node, options.address);
+    return found !== undefined && (await mayBelong(options, found.pid)) ? found : undefined;
   } catch (thrown) {
     const isOurs = kind.pidFileOwner !== 'theirs';
     if (isOurs && thrown instanceof LameduckError && thrown.code === 'pidFile') return undefined;

@@ -1,5 +1,6 @@
 import type { Address } from '@lameduck/core';
 import type { ProcessIdentity, RunningWorker } from '../ports/node-runner.ts';
+import type { LaunchOptions } from './launch-options.ts';
 import type { ProcessTree } from './tree.ts';
 
 /** The two verbs that a runner logs with; pino's logger has them. */
@@ -20,6 +21,7 @@ export interface NodeProcessOptions {
   readonly stateDirectory: string;
   readonly timeoutGracefulShutdownMs: number;
   readonly logger: RunnerLogger;
+  readonly launch?: LaunchOptions;
   /**
    * How long a node that does not yet accept connections is watched before `start` resolves (3 s): most broken
    * applications end within it, and their log becomes the reason that `start` rejects with.

@@ -2,6 +2,7 @@ import type { NodeRunner, ProcessIdentity } from '../ports/node-runner.ts';
 import { findNode, rootsOf } from './find-node.ts';
 import { findLiving, identityKey, isSame, readArguments, readBootId } from './identity.ts';
 import { killTree, signalProcess } from './kill.ts';
+import { logFileOf, prepareLaunch } from './launch-options.ts';
 import { readLogTail } from './log-tail.ts';
 import type { NodeKind, NodeProcessOptions } from './node-process.ts';
 import { readRecord, writeRecord } from './record.ts';
@@ -71,6 +72,7 @@ async function check(
   kind: NodeKind,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
+  await prepareLaunch(options);
   const { command } = await kind.prepare(signal);
   if ((await findNode(options, kind)) === undefined) await refuseHeldAddress(options);
   return command;
@@ -87,10 +89,9 @@ async function adopt(options: NodeProcessOptions, running: ProcessIdentity): Pro
 }
 
 function logOf(options: NodeProcessOptions, node: ProcessIdentity): string {
-  const files = stateFiles(options.stateDirectory);
-  const record = readRecord(files.record);
+  const record = readRecord(stateFiles(options.stateDirectory).record);
   const offset = record && isSame(record, node) ? record.logOffset : undefined;
-  return readLogTail(files.log, offset).join('\n');
+  return readLogTail(logFileOf(options), offset).join('\n');
 }
 
 async function untilAborted(signal: AbortSignal): Promise<never> {

@@ -14,6 +14,7 @@ export interface DetachedOptions {
   /** The whole environment: nothing of ours is added. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logFile: string;
+  readonly umask?: number;
   /** Where the process itself notes who it is before it becomes the command. */
   readonly launchFile: string;
 }
@@ -35,10 +36,14 @@ export interface DetachedProcess {
 
 // The process notes its boot and its stat line, then becomes the command, with the same pid and start time. So a
 // controller that is killed between the spawn and its own record still finds the node.
-const launchScript = [
-  'read -r boot </proc/sys/kernel/random/boot_id && read -r stat </proc/$$/stat',
-  'printf "%s\\n%s\\n" "$boot" "$stat" >"$1" && shift && exec "$@"',
-].join(' && ');
+function launchScript(umask: number | undefined): string {
+  return [
+    'read -r boot </proc/sys/kernel/random/boot_id && read -r stat </proc/$$/stat',
+    'printf "%s\\n%s\\n" "$boot" "$stat" >"$1" && shift',
+    ...(umask === undefined ? [] : [`umask ${umask.toString(8).padStart(3, '0')}`]),
+    'exec "$@"',
+  ].join(' && ');
+}
 
 /**
  * Starts a process that outlives us: leader of its own session, no standard input, output appended to the log.
@@ -51,7 +56,8 @@ export async function spawnDetached(options: DetachedOptions): Promise<DetachedP
   const logOffset = logEnd(options.logFile);
   const log = openSync(options.logFile, 'a', 0o600);
   try {
-    const child = spawn('/bin/sh', ['-c', launchScript, 'sh', options.launchFile, ...options.command], {
+    const script = launchScript(options.umask);
+    const child = spawn('/bin/sh', ['-c', script, 'sh', options.launchFile, ...options.command], {
       cwd: options.directory,
       env: options.environment,
       detached: true,
@@ -110,10 +116,9 @@ function describeEnd(code: number | null, signal: NodeJS.Signals | null): string
 }
 
 /** Files of a node in its state directory. */
-export function stateFiles(stateDirectory: string): Readonly<Record<'record' | 'launch' | 'log', string>> {
+export function stateFiles(stateDirectory: string): Readonly<Record<'record' | 'launch', string>> {
   return {
     record: join(stateDirectory, 'process.json'),
     launch: join(stateDirectory, 'launched'),
-    log: join(stateDirectory, 'node.log'),
   };
 }

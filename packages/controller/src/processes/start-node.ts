@@ -3,6 +3,7 @@ import { formatAddress, LameduckError } from '@lameduck/core';
 import type { ProcessIdentity } from '../ports/node-runner.ts';
 import { findLiving, isSame, readBootId } from './identity.ts';
 import { killTree } from './kill.ts';
+import { logFileOf, prepareLaunch } from './launch-options.ts';
 import { acceptsOn, describeHolder, findListeners, holdsListener } from './listeners.ts';
 import { readFailureLog } from './log-tail.ts';
 import type { Launch, NodeKind, NodeProcessOptions } from './node-process.ts';
@@ -68,14 +69,20 @@ export async function refuseHeldAddress({ node, address }: NodeProcessOptions): 
 }
 
 async function spawnNode(options: NodeProcessOptions, launch: Launch): Promise<DetachedProcess> {
-  const files = stateFiles(options.stateDirectory);
+  const { prefix, environment, umask } = await prepareLaunch(options);
   return await spawnDetached({
     node: options.node,
-    command: launch.command,
+    command: [...prefix, ...launch.command],
     directory: options.directory,
-    environment: { ...launch.environment, ...options.environment, [nodeMarker]: options.stateDirectory },
-    logFile: files.log,
-    launchFile: files.launch,
+    environment: {
+      ...launch.environment,
+      ...options.environment,
+      ...environment,
+      [nodeMarker]: options.stateDirectory,
+    },
+    ...(umask === undefined ? {} : { umask }),
+    logFile: logFileOf(options),
+    launchFile: stateFiles(options.stateDirectory).launch,
   });
 }
 
@@ -167,5 +174,5 @@ async function shows(kind: NodeKind, { address }: NodeProcessOptions, tree: Proc
 }
 
 function logSince(options: NodeProcessOptions, child: DetachedProcess): readonly string[] {
-  return readFailureLog(stateFiles(options.stateDirectory).log, child.logOffset);
+  return readFailureLog(logFileOf(options), child.logOffset);
 }

@@ -45,6 +45,8 @@ export interface RigOptions {
   readonly clock?: Clock;
   /** Told of each step of an operation, while the controller lives. */
   readonly onEffect?: OnEffect;
+  /** `false`: the nodes belong to somebody else. */
+  readonly isOwner?: boolean;
 }
 
 /** What the next controller finds of this one's world. */
@@ -80,6 +82,7 @@ export function makeRig(options: RigOptions = {}): Rig {
     clock: clock.clock,
     logger: pino({ level: 'silent' }),
     version: '0.0.0',
+    isOwner: options.isOwner ?? true,
     onEffect: (point) => life.isOver || options.onEffect?.(point),
   });
   const node = (name: string): FakeNode => nodes.get(name) as FakeNode;

@@ -3,10 +3,11 @@ import { dirname, join, resolve } from 'node:path';
 import { formatAddress, LameduckError, type MasterStatus } from '@lameduck/core';
 import type { NodeRunner, RunningWorker } from '../../ports/node-runner.ts';
 import { signalProcess } from '../../processes/kill.ts';
+import { prepareRunFolder, runFolderOf } from '../../processes/launch-options.ts';
 import type { Launch, NodeProcessOptions } from '../../processes/node-process.ts';
 import { createProcessRunner } from '../../processes/process-runner.ts';
 import { childrenOf } from '../../processes/workers.ts';
-import { prepareSocketFolder, socketPath } from '../../socket-path.ts';
+import { socketPath } from '../../socket-path.ts';
 import { askControl } from './control-socket.ts';
 
 export interface AppRunnerOptions extends NodeProcessOptions {
@@ -32,15 +33,16 @@ const defaultKeepAliveMs = 15_000;
 
 /** Runs a node under our own master. `start` throws `entryUnusable` before it starts anything. */
 export function createAppRunner(options: AppRunnerOptions): NodeRunner {
-  const pidFile = join(options.stateDirectory, 'master.pid');
-  const socket = socketPath(options.stateDirectory, 'master.sock');
+  const folder = runFolderOf(options);
+  const pidFile = join(folder, 'master.pid');
+  const socket = socketPath(folder, 'master.sock');
   const runner = createProcessRunner(options, {
     pidFile,
     pidFileOwner: 'ours',
     evidence: 'accepting',
     prepare: async () => {
       const entry = usableEntry(options);
-      prepareSocketFolder(dirname(socket));
+      for (const used of new Set([folder, dirname(socket)])) await prepareRunFolder(options, used);
       return masterLaunch(options, entry, pidFile, socket);
     },
     async terminate(node) {

@@ -168,6 +168,10 @@ class MemoryEdge implements FakeEdge {
     return { ...base, ...generation, out: [...this.#out].sort(), ...reason };
   }
 
+  async release(): Promise<void> {
+    this.calls.push('release ');
+  }
+
   async close(signal: AbortSignal): Promise<void> {
     await this.#run('close', '', signal, async () => {
       this.#state = 'stopped';

@@ -14,6 +14,8 @@ export interface GunicornSearch {
   readonly node: string;
   readonly directory: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Words before a command that make it run as the node's user: his files are his to change. */
+  readonly prefix?: readonly string[];
   /** Default: `LAMEDUCK_GUNICORN` of the environment, else the first on PATH that runs, else /usr/bin/gunicorn. */
   readonly command?: string;
   /** Runs `PYTHON -m gunicorn`. */
@@ -43,10 +45,11 @@ export async function findGunicorn(search: GunicornSearch, signal: AbortSignal):
 
 /** Runs a tool to its end in the node's directory and environment; resolves with what it printed. */
 export async function runTool(
-  [file = '', ...args]: readonly string[],
-  { directory, environment }: Pick<GunicornSearch, 'directory' | 'environment'>,
+  command: readonly string[],
+  { directory, environment, prefix = [] }: Pick<GunicornSearch, 'directory' | 'environment' | 'prefix'>,
   signal: AbortSignal,
 ): Promise<string> {
+  const [file = '', ...args] = [...prefix, ...command];
   const options = { cwd: directory, env: environment, signal, timeout: runDeadlineMs };
   return (await run(file, args, options)).stdout;
 }

@@ -1,9 +1,9 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatAddress } from '@lameduck/core';
 import type { NodeRunner, ProcessIdentity, RunningWorker } from '../../ports/node-runner.ts';
 import { identityKey } from '../../processes/identity.ts';
 import { signalProcess } from '../../processes/kill.ts';
+import { prepareLaunch, prepareRunFolder, runFolderOf } from '../../processes/launch-options.ts';
 import { acceptsOn, findListeners } from '../../processes/listeners.ts';
 import type { Launch, NodeProcessOptions } from '../../processes/node-process.ts';
 import { createProcessRunner } from '../../processes/process-runner.ts';
@@ -31,7 +31,7 @@ const mostSocketPathBytes = 107;
 
 /** Runs a node under a real Gunicorn. `start` throws `binaryMissing` where Gunicorn or a worker class is missing. */
 export function createGunicornRunner(options: GunicornRunnerOptions): NodeRunner {
-  const pidFile = join(options.stateDirectory, 'gunicorn.pid');
+  const pidFile = join(runFolderOf(options), 'gunicorn.pid');
   const asked = new Set<string>();
   return createProcessRunner(options, {
     pidFile,
@@ -64,13 +64,18 @@ async function gunicornLaunch(
   pidFile: string,
   signal: AbortSignal,
 ): Promise<Launch> {
-  const search: GunicornSearch = options;
+  const { prefix, environment } = await prepareLaunch(options);
+  const search: GunicornSearch = {
+    ...options,
+    prefix,
+    environment: { ...options.environment, ...environment },
+  };
   const gunicorn = await findGunicorn(search, signal);
   const packages = await probePackages(gunicorn, search, signal);
   const workerClass = options.workerClass ?? packages.workerClass;
   if (workerClass === undefined) throw workerClassMissing(options.node, gunicorn.python);
   // Gunicorn writes its pid file itself, but makes no folder for it.
-  mkdirSync(options.stateDirectory, { recursive: true });
+  await prepareRunFolder(options, runFolderOf(options));
   return {
     command: [
       ...gunicorn.command,
@@ -81,7 +86,7 @@ async function gunicornLaunch(
       ...['--graceful-timeout', String(Math.max(1, Math.ceil(options.timeoutGracefulShutdownMs / 1000)))],
       ...['--keep-alive', String(keepAliveSeconds)],
       ...['--error-logfile', '-'],
-      ...(packages.hasControlSocket ? controlArguments(options.stateDirectory) : []),
+      ...(packages.hasControlSocket ? controlArguments(runFolderOf(options)) : []),
       ...(options.arguments ?? []),
       options.app,
     ],
@@ -90,8 +95,8 @@ async function gunicornLaunch(
 }
 
 // By default all Gunicorns of a user share one control socket path, so that nodes would take it from each other.
-function controlArguments(stateDirectory: string): readonly string[] {
-  const path = join(stateDirectory, 'gunicorn.ctl');
+function controlArguments(folder: string): readonly string[] {
+  const path = join(folder, 'gunicorn.ctl');
   return Buffer.byteLength(path) <= mostSocketPathBytes
     ? ['--control-socket', path]
     : ['--no-control-socket'];

@@ -111,12 +111,13 @@ class NginxEdge implements Edge {
     return { ...running, state: 'ready' };
   }
 
+  async release(): Promise<void> {
+    await this.#queue.exclusive(async () => void this.#letGo());
+  }
+
   async close(signal: AbortSignal): Promise<void> {
     await this.#queue.exclusive(async () => {
-      this.#stopWatching();
-      this.#forgetRamps();
-      const opened = this.#opened;
-      this.#opened = undefined;
+      const opened = this.#letGo();
       if (this.#options.kind === 'attached' || opened === undefined) return;
       const master = lookAtMaster(opened);
       if (master !== undefined) await stopManaged(master, signal);
@@ -125,6 +126,14 @@ class NginxEdge implements Edge {
       if (this.#socket.folder !== undefined) rmSync(this.#socket.folder, { recursive: true, force: true });
       this.#socket = undefined;
     });
+  }
+
+  #letGo(): Opened | undefined {
+    this.#stopWatching();
+    this.#forgetRamps();
+    const opened = this.#opened;
+    this.#opened = undefined;
+    return opened;
   }
 
   async #apply(batch: readonly Change[]): Promise<void> {
