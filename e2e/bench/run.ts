@@ -1,19 +1,20 @@
 // `make bench`: each server beside its peer in one run, in turn, pair by pair; only ratios are claimed, because
 // absolute rates follow the machine.
-//   node e2e/bench/run.ts [--only speed,footprint,reload] [--pairs 7] [--ms 3000]
+//   node e2e/bench/run.ts [--only speed,footprint,reload,gate] [--pairs 7] [--ms 3000]
 //   node e2e/bench/run.ts --long [--reloads 200] [--requests 200000] [--minutes 15] [--peer-minutes 10]   lost requests
 // PM2 and Watt are installed into e2e/bench/peers by the first run. What is missing is said to be missing.
 import { parseArgs } from 'node:util';
 import { compare, sayHead } from './compare.ts';
 import { say } from './figures.ts';
 import { sayFootprints } from './footprint.ts';
+import { sayGate } from './gate.ts';
 import { installPeers } from './peers.ts';
 import { sayLosses, sayReloads } from './reload.ts';
 import { bare, cluster, gunicorn, lameduck, pm2, watt } from './targets.ts';
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'speed,footprint,reload' },
+    only: { type: 'string', default: 'speed,footprint,reload,gate' },
     pairs: { type: 'string', default: '7' },
     ms: { type: 'string', default: '3000' },
     long: { type: 'boolean', default: false },
@@ -34,7 +35,8 @@ async function saySpeed(): Promise<void> {
   await compare(lameduck(2), gunicorn(2), 'keep', rounds);
 }
 
-installPeers();
+// the gate has no peer to install
+if (values.only !== 'gate') installPeers();
 if (values.long) {
   const least = { reloads: Number(values.reloads), requests: Number(values.requests) };
   await sayLosses({
@@ -47,5 +49,6 @@ if (values.long) {
   if (parts.includes('footprint'))
     await sayFootprints([bare, lameduck(2), cluster(2), pm2(2), watt(2), gunicorn(2)], 5);
   if (parts.includes('reload')) await sayReloads(rounds);
+  if (parts.includes('gate')) await sayGate(rounds);
   say();
 }

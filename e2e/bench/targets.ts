@@ -156,7 +156,7 @@ function memoryOf(pid: number, workers: number): { worker: number; all: number }
   return { worker, all };
 }
 
-async function answering(port: number, child: ChildProcess, name: string): Promise<void> {
+export async function answering(port: number, child: ChildProcess, name: string): Promise<void> {
   for (const deadline = performance.now() + 30_000; performance.now() < deadline; await pause(5)) {
     if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}`);
     if (await answers(port)) return;

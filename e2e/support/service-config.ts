@@ -11,6 +11,8 @@ export interface ServiceSpec {
   readonly mode?: 'auto' | 'gate' | 'reload';
   /** Merged over the configuration, key by key. */
   readonly config?: Record<string, unknown>;
+  /** Merged over the edge. */
+  readonly edge?: Record<string, unknown>;
   /** Merged over one node by name. */
   readonly overrides?: Readonly<Record<string, Record<string, unknown>>>;
 }
@@ -25,7 +27,7 @@ export function serviceConfig(spec: ServiceSpec, ports: readonly number[], ledge
   const [edgePort, ...nodePorts] = ports;
   return {
     service: 'shop',
-    edges: [{ name: 'edge-1', listen: `127.0.0.1:${edgePort}`, mode: spec.mode ?? 'auto' }],
+    edges: [{ name: 'edge-1', listen: `127.0.0.1:${edgePort}`, mode: spec.mode ?? 'auto', ...spec.edge }],
     nodes: spec.nodes.map((kind, index) => {
       const name = nodeName(index);
       return {

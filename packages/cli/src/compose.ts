@@ -77,6 +77,8 @@ export function edgeOptions(
       slowStartMs: health.slowStartMs,
     })),
     balance: config.balance,
+    ...(config.shutdown.sessions === 'close' ? { closeSessionsAfterMs: config.shutdown.drainTimeoutMs } : {}),
+    holdMs: config.availability.holdMs,
     quiesceTimeoutMs: edge.quiesceTimeoutMs,
     environment: process.env,
     logger,

@@ -18,6 +18,8 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   status: async () => (await import('./commands/status.ts')).addStatus,
   ...operations('drain', 'ready', 'stop', 'start', 'restart'),
   rollout: async () => (await import('./commands/rollout.ts')).addRollout,
+  pause: async () => (await import('./commands/pause.ts')).addPause,
+  resume: async () => (await import('./commands/resume.ts')).addResume,
   check: async () => (await import('./commands/check.ts')).addCheck,
   init: async () => (await import('./commands/init.ts')).addInit,
   history: async () => (await import('./commands/history.ts')).addHistory,

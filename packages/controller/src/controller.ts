@@ -5,6 +5,7 @@ import {
   LameduckError,
   type OperationKind,
   type OperationReport,
+  type PauseStatus,
   type RolloutReport,
   type ServiceStatus,
 } from '@lameduck/core';
@@ -22,6 +23,7 @@ import { Tally } from './metrics/tally.ts';
 import { availability, createNodeRecord, type NodeRecord, noteState } from './node-record.ts';
 import { type LeaveRequest, Operations } from './operations.ts';
 import { PassiveWatch } from './passive-watch.ts';
+import { ServicePause } from './pause.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Edge } from './ports/edge.ts';
 import type { HealthChecks } from './ports/health-checks.ts';
@@ -71,6 +73,10 @@ export interface Controller {
   leave(node: string, request: LeaveRequest, onProgress: OnProgress): Promise<OperationReport>;
   /** Restarts all nodes, `batch` at a time. Throws `busy`, `refused`. */
   rollout(batch: number, onProgress: OnProgress): Promise<RolloutReport>;
+  /** Lets all requests wait at the edges, each at most `holdMs` (`availability.hold`). Throws `edgeRejected`, `edgeUnproven`. */
+  pause(by?: string, holdMs?: number): Promise<PauseStatus>;
+  /** Sends requests on again, those that wait first. */
+  resume(): Promise<void>;
   history(limit: number): Promise<readonly HistoryEntry[]>;
   /** What the edges count. */
   readonly traffic: TrafficWatch;
@@ -134,8 +140,9 @@ class ServiceController implements Controller {
     };
     this.#parts = parts;
     this.#records = records;
+    const pause = new ServicePause({ ...shared, store: parts.store, closing });
     this.#operations = new Operations({ ...shared, isOwner, changes, closing, ...told });
-    this.#life = { ...shared, isOwner, isolation, revival, operations: this.#operations };
+    this.#life = { ...shared, isOwner, isolation, revival, operations: this.#operations, pause };
     this.#arrivals = new Arrivals(this.#life, closing);
     this.traffic = new TrafficWatch(records, parts.edges, around);
     const metered = { ...parts, records, traffic: this.traffic, tally, panic: () => isolation.panic };
@@ -161,7 +168,9 @@ class ServiceController implements Controller {
       ),
     ]);
     const { panic } = this.#life.isolation;
-    const common = { service: this.#parts.config.service, pid: process.pid, edges, nodes };
+    const { status: paused } = this.#life.pause;
+    const onPause = paused === undefined ? {} : { paused };
+    const common = { service: this.#parts.config.service, pid: process.pid, edges, ...onPause, nodes };
     return panic === undefined ? common : { ...common, panic };
   }
 
@@ -188,6 +197,16 @@ class ServiceController implements Controller {
       restart: (node: string, report: OnProgress) => this.operate('restart', node, report),
     };
     return runRollout(parts, batch, onProgress);
+  }
+
+  pause(by?: string, holdMs?: number): Promise<PauseStatus> {
+    this.#closing.signal.throwIfAborted();
+    return this.#life.pause.pause(by, holdMs);
+  }
+
+  resume(): Promise<void> {
+    this.#closing.signal.throwIfAborted();
+    return this.#life.pause.resume();
   }
 
   history(limit: number): Promise<readonly HistoryEntry[]> {

@@ -18,6 +18,8 @@ export interface EdgeSet {
   ): Promise<readonly Proof[]>;
   restore(node: string, onProgress: OnEdgeProgress, signal: AbortSignal): Promise<readonly Proof[]>;
   inFlight(node: string, signal: AbortSignal): Promise<number>;
+  /** WebSockets and event streams that the node itself is to close. */
+  sessions(node: string, signal: AbortSignal): Promise<number>;
 }
 
 export function createEdgeSet(edges: readonly Edge[]): EdgeSet {
@@ -40,6 +42,10 @@ export function createEdgeSet(edges: readonly Edge[]): EdgeSet {
       ),
     async inFlight(node, signal) {
       const counts = await Promise.all(edges.map((edge) => edge.inFlight(node, signal)));
+      return counts.reduce((sum, count) => sum + count, 0);
+    },
+    async sessions(node, signal) {
+      const counts = await Promise.all(edges.map((edge) => edge.sessions?.(node, signal) ?? 0));
       return counts.reduce((sum, count) => sum + count, 0);
     },
   };

@@ -1,6 +1,7 @@
 import {
   LameduckError,
   type OperationEvent,
+  type OperationReport,
   type OperationSpec,
   type OperationState,
   type PhaseName,
@@ -71,6 +72,7 @@ export class OperationShell {
   readonly #node: string;
   #refusal: string | undefined;
   #proofs: readonly Proof[] = [];
+  #sessions = 0;
 
   constructor(
     spec: OperationSpec,
@@ -87,6 +89,11 @@ export class OperationShell {
     this.#signal = signal;
     this.#send = send;
     this.#node = spec.node;
+  }
+
+  /** The report with what only the edges can tell. */
+  complete(report: OperationReport): OperationReport {
+    return this.#sessions === 0 ? report : { ...report, sessions: this.#sessions };
   }
 
   run(effect: ShellEffect): void {
@@ -128,6 +135,7 @@ export class OperationShell {
     },
     watchInFlight: () => this.#watchInFlight(),
     terminate: async (process) => {
+      this.#sessions = await this.#around.edges.sessions(this.#node, this.#signal).catch(() => 0);
       await this.#record.runner.terminate(running(process, this.#node));
       return { type: 'signalled' };
     },

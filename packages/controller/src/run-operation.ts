@@ -42,7 +42,7 @@ export function runOperation(
       timers.get(effect.timer)?.();
     } else if (effect.type === 'finish') {
       ended.abort();
-      resolve(effect.report);
+      resolve(shell.complete(effect.report));
     } else {
       shell.run(effect.type);
     }

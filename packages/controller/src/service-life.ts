@@ -6,6 +6,7 @@ import type { HealthMonitor } from './health-monitor.ts';
 import type { Isolation } from './isolation.ts';
 import type { NodeRecord } from './node-record.ts';
 import type { Operations } from './operations.ts';
+import type { ServicePause } from './pause.ts';
 import type { Clock } from './ports/clock.ts';
 import type { ProcessIdentity } from './ports/node-runner.ts';
 import type { Revival } from './revival.ts';
@@ -21,6 +22,7 @@ export interface ServiceLife {
   readonly isolation: Isolation;
   readonly revival: Revival;
   readonly operations: Operations;
+  readonly pause: ServicePause;
   readonly store: ServiceStore;
   readonly unsettled: Unsettled;
   /** Whether nodes and edges start and end with the controller; else it only joins what runs (`join-service.ts`). */
@@ -51,6 +53,7 @@ async function adoptService(
 ): Promise<void> {
   await applyWishes(life);
   await openEdges(life, signal);
+  await life.pause.takeOver(true);
   const resumed = await settleInterrupted(life, interrupted, signal);
   const others = life.records.filter((record) => !resumed.has(record));
   await Promise.all([...resumed.values(), ...others.map((record) => adoptNode(life, record, signal))]);
@@ -77,6 +80,7 @@ async function startAfresh(life: ServiceLife, signal: AbortSignal): Promise<void
     );
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     await openEdges(life, signal);
+    await life.pause.takeOver(false);
     await forgetWishes(life);
   } catch (error) {
     await within(life.clock, life.config.shutdown.timeoutGracefulShutdownMs, [], (deadline) =>

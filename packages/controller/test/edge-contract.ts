@@ -116,6 +116,28 @@ export function describeEdge(title: string, make: () => Promise<EdgeUnderTest>):
       assert.deepEqual([...(await askMany(subject))].sort(), ['a', 'b', 'c']);
     });
 
+    it('pause lasts until resume, or is edgeRejected and changes nothing; both may be repeated', async () => {
+      const { edge } = subject;
+      const refusal = await edge.pause(soon(), 9_000).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      const { paused } = await edge.status(soon());
+      if (refusal === undefined) {
+        assert.equal(paused?.holdMs, 9_000);
+        await edge.pause(soon(), 8_000);
+        const again = await edge.status(soon());
+        assert.deepEqual(again.paused, { sinceMs: paused?.sinceMs, holdMs: 8_000 });
+      } else {
+        assert.ok(hasCode('edgeRejected')(refusal), String(refusal));
+        assert.equal(paused, undefined);
+      }
+      await edge.resume(soon());
+      await edge.resume(soon());
+      assert.equal((await edge.status(soon())).paused, undefined);
+      assert.deepEqual([...(await askMany(subject))].sort(), ['a', 'b', 'c']);
+    });
+
     it('close may be called twice, and a change after it is notRunning', async () => {
       await subject.edge.close(soon());
       await subject.edge.close(soon());

@@ -39,6 +39,21 @@ export interface EdgeView {
   readonly pid?: number;
   readonly listen?: string;
   readonly reason?: string;
+  /** Its requests wait, since when (milliseconds since 1970) and each at most how long. */
+  readonly paused?: { readonly sinceMs: number; readonly holdMs: number };
+  /** How many wait now. */
+  readonly held?: number;
+}
+
+/** All requests wait at the edges on purpose (`lameduck pause`). */
+export interface PauseStatus {
+  /** When it began, in milliseconds since 1970. */
+  readonly sinceMs: number;
+  /** The longest that one request waits; then it gets 503 with `Retry-After`. */
+  readonly holdMs: number;
+  readonly by?: string;
+  /** What the nodes were still busy with when the pause was told. */
+  readonly inFlight?: number;
 }
 
 export interface ServiceStatus {
@@ -47,6 +62,7 @@ export interface ServiceStatus {
   readonly edges: readonly EdgeView[];
   /** Health says that too many nodes are down at once: they are sent to all the same (`availability.panic`). */
   readonly panic?: { readonly down: number; readonly of: number };
+  readonly paused?: PauseStatus;
   readonly nodes: readonly NodeStatus[];
 }
 

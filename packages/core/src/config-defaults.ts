@@ -7,6 +7,7 @@ export const defaults: {
   readonly marginMs: number;
   readonly startupTimeoutMs: number;
   readonly minAvailable: number;
+  readonly holdMs: number;
   readonly lingerMs: number;
   readonly keepAliveMs: number;
   readonly heartbeatTimeoutMs: number;
@@ -33,6 +34,8 @@ export const defaults: {
   // imports of a large Python application take long on a loaded machine
   startupTimeoutMs: 60_000,
   minAvailable: 1,
+  // as kamal-proxy's pause: most clients wait that long
+  holdMs: 30_000,
   // longer than the upstream keep-alive time of the edge (4 s), so that the edge closes idle connections first
   lingerMs: 6000,
   keepAliveMs: 15_000,

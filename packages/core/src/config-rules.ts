@@ -1,5 +1,5 @@
 import { formatAddress } from './address.ts';
-import type { ConfigProblem } from './config.ts';
+import { type ConfigProblem, longestHoldMs } from './config.ts';
 import { checkHealthRules, refusePort } from './config-health.ts';
 import type { HealthDocument } from './config-health-schema.ts';
 import { checkLaunch } from './config-launch.ts';
@@ -180,6 +180,16 @@ const attainableMinimum: Rule = ({ availability, nodes }) =>
       ]
     : [];
 
+const boundedHold: Rule = ({ availability: { hold } }) =>
+  hold <= longestHoldMs
+    ? []
+    : [
+        {
+          path: ['availability', 'hold'],
+          message: `must be at most ${longestHoldMs}ms, as requests that wait fill the edge: current value is ${hold}ms`,
+        },
+      ];
+
 const rules: readonly Rule[] = [
   uniqueEdgeNames,
   oneKindOfEdge,
@@ -193,4 +203,5 @@ const rules: readonly Rule[] = [
   gatedChecks,
   attainableMinimum,
   ({ nodes }) => nodes.flatMap((node, index) => checkLaunch(index, node)),
+  boundedHold,
 ];

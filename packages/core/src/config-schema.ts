@@ -109,11 +109,16 @@ export const configSchema = z.strictObject({
       timeoutGracefulShutdown: duration.default(defaults.timeoutGracefulShutdownMs),
       margin: duration.default(defaults.marginMs),
       drainTimeout: duration.optional(),
+      sessions: z.enum(['finish', 'close']).default('finish'),
     })
     .prefault({}),
   startup: z.strictObject({ timeout: duration.default(defaults.startupTimeoutMs) }).prefault({}),
   availability: z
-    .strictObject({ minAvailable: minAvailable.default(defaults.minAvailable), panic: panic.optional() })
+    .strictObject({
+      minAvailable: minAvailable.default(defaults.minAvailable),
+      panic: panic.optional(),
+      hold: duration.default(defaults.holdMs),
+    })
     .prefault({}),
 });
 

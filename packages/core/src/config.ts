@@ -106,6 +106,8 @@ export interface ShutdownConfig {
   readonly marginMs: number;
   /** Most time between the proof that the node is out of rotation and SIGTERM, while requests are in flight. */
   readonly drainTimeoutMs: number;
+  /** WebSockets and event streams: waited for like any request, or left to the node to close when it gets SIGTERM. */
+  readonly sessions: 'finish' | 'close';
 }
 
 /** A checked configuration; every field is present. Paths are as written, relative to the file's folder. */
@@ -123,8 +125,13 @@ export interface Config {
     readonly minAvailable: number;
     /** Percentage of healthy nodes below which health isolates nobody; `undefined`: only the last node is kept. */
     readonly panicPercent: number | undefined;
+    /** The longest that a request waits at the edge while no node may take it. */
+    readonly holdMs: number;
   };
 }
+
+/** The longest that requests can be made to wait: a request costs the edge a connection and its body for as long. */
+export const longestHoldMs = 600_000;
 
 /** One thing that is wrong, with the path of keys and indexes that leads to it. */
 export interface ConfigProblem {

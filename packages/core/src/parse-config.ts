@@ -29,7 +29,7 @@ export function parseConfig(input: unknown): ParsedConfig {
 }
 
 function toConfig(document: ConfigDocument): Config {
-  const { timeoutGracefulShutdown, margin, drainTimeout } = document.shutdown;
+  const { timeoutGracefulShutdown, margin, drainTimeout, sessions } = document.shutdown;
   return deepFreeze({
     service: document.service,
     stateDirectory: document.stateDirectory,
@@ -40,6 +40,7 @@ function toConfig(document: ConfigDocument): Config {
       timeoutGracefulShutdownMs: timeoutGracefulShutdown,
       marginMs: margin,
       drainTimeoutMs: drainTimeout ?? timeoutGracefulShutdown,
+      sessions,
     },
     startup: { timeoutMs: document.startup.timeout },
     availability: toAvailability(document),
@@ -88,10 +89,11 @@ function toBalance(text: string): Balance {
 }
 
 function toAvailability({ availability, nodes }: ConfigDocument): Config['availability'] {
-  const { minAvailable, panic } = availability;
+  const { minAvailable, panic, hold } = availability;
   return {
     minAvailable: toMinAvailable(minAvailable, nodes.length),
     panicPercent: panic === undefined ? undefined : Number(panic.slice(0, -1)),
+    holdMs: hold,
   };
 }
 

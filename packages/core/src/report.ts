@@ -31,6 +31,8 @@ export interface OperationReport {
   readonly inFlight: number;
   readonly answered: number;
   readonly lost: number;
+  /** WebSockets and event streams that the node was left to close (`shutdown.sessions: close`). */
+  readonly sessions?: number;
   /** Processes that were sent SIGKILL. */
   readonly killed: readonly number[];
   readonly ms: number;

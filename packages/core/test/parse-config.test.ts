@@ -25,8 +25,10 @@ describe('parseConfig', () => {
       timeoutGracefulShutdownMs: 30_000,
       marginMs: 5000,
       drainTimeoutMs: 30_000,
+      sessions: 'finish',
     });
     assert.equal(config.availability.minAvailable, 1);
+    assert.equal(config.availability.holdMs, 30_000);
     assert.ok(Object.isFrozen(config) && Object.isFrozen(config.nodes[0]?.health));
   });
 
@@ -151,6 +153,23 @@ describe('parseConfig', () => {
   });
 
   for (const input of [undefined, null, [], 'text', 7]) {
+    it('takes how long requests may wait, within bounds, and what becomes of sessions', () => {
+      const shutdown = { sessions: 'close' };
+      const parsed = parseConfig({ ...validDocument(), shutdown, availability: { hold: '10m' } });
+      assert.ok(parsed.ok);
+      assert.equal(parsed.config.availability.holdMs, 600_000);
+      assert.equal(parsed.config.shutdown.sessions, 'close');
+      const [problem] = problemsOf({ ...validDocument(), availability: { hold: '11m' } });
+      assert.match(
+        problem ?? '',
+        /^availability\.hold: must be at most 600000ms, .*: current value is 660000ms$/,
+      );
+      assert.match(
+        problemsOf({ ...validDocument(), shutdown: { sessions: 'cut' } }).join(),
+        /shutdown\.sessions/,
+      );
+    });
+
     it(`gives a problem, not an exception, for ${JSON.stringify(input)}`, () => {
       assert.ok(problemsOf(input).length > 0);
     });

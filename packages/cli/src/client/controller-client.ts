@@ -10,6 +10,7 @@ import {
   type OperationLine,
   type OperationProgress,
   type OperationReport,
+  type PauseStatus,
   type RolloutReport,
   type ServiceStatus,
 } from '@lameduck/core';
@@ -54,6 +55,16 @@ export class ControllerClient {
   async rollout(batch: number, onProgress: (progress: OperationProgress) => void): Promise<RolloutReport> {
     const { body } = await this.#request('POST', '/v1/rollout', { batch });
     return (await readReport(body, onProgress)) as RolloutReport;
+  }
+
+  async pause(by: string, holdMs: number | undefined): Promise<PauseStatus> {
+    const { body } = await this.#request('POST', '/v1/pause', { by, ...(holdMs ? { holdMs } : {}) });
+    return ((await body.json()) as { paused: PauseStatus }).paused;
+  }
+
+  async resume(): Promise<void> {
+    const { body } = await this.#request('POST', '/v1/resume');
+    await body.dump();
   }
 
   async close(): Promise<void> {

@@ -28,7 +28,9 @@ function formatOperation(report: OperationReport, screen: Screen): string {
 
 function requestLine(report: OperationReport): readonly string[] {
   if (report.operation === 'start' || report.operation === 'ready' || report.result === 'refused') return [];
-  return [`  in flight ${report.inFlight}, answered ${report.answered}, lost ${report.lost}`];
+  const sessions =
+    report.sessions === undefined ? '' : `, told ${counted(report.sessions, 'session')} to leave`;
+  return [`  in flight ${report.inFlight}, answered ${report.answered}, lost ${report.lost}${sessions}`];
 }
 
 function killedLine(report: OperationReport): readonly string[] {

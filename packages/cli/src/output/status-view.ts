@@ -28,6 +28,7 @@ export function formatStatus(status: ServiceStatus, screen: Screen): string {
   return [
     `${title(status.service)}  ${countReady(status)}`,
     ...panicLine(status, screen),
+    ...pauseLine(status, screen),
     '',
     formatTable([['EDGE', 'MODE', 'STATE', 'LISTEN', 'SERVER', 'PROCESS', ''], ...edges]),
     '',
@@ -59,6 +60,15 @@ function panicLine({ panic }: ServiceStatus, screen: Screen): readonly string[] 
   if (panic === undefined) return [];
   const line = `panic: checks say that ${panic.down} of ${counted(panic.of, 'node')} are down: all are sent to (availability.panic)`;
   return [screen.paint('red', line)];
+}
+
+function pauseLine({ paused, edges }: ServiceStatus, screen: Screen): readonly string[] {
+  if (paused === undefined) return [];
+  const held = edges.reduce((sum, edge) => sum + (edge.held ?? 0), 0);
+  const by = paused.by === undefined ? '' : ` by ${paused.by}`;
+  const since = formatMs(Math.max(0, Date.now() - paused.sinceMs));
+  const line = `paused for ${since}${by}: ${counted(held, 'request')} waiting, each at most ${formatMs(paused.holdMs)}`;
+  return [screen.paint('yellow', line)];
 }
 
 function nodeRow(node: NodeStatus, screen: Screen): readonly string[] {

@@ -2,6 +2,7 @@ import {
   type ErrorCode,
   httpStatuses,
   LameduckError,
+  longestHoldMs,
   type OperationKind,
   type OperationLine,
   type OperationReport,
@@ -17,6 +18,10 @@ import type { OnProgress } from '../run-operation.ts';
 const kinds: readonly string[] = ['drain', 'ready', 'stop', 'start', 'restart'] satisfies OperationKind[];
 const leaveBody = z.strictObject({ pid: z.int().min(1), waitMs: z.int().min(0).max(3_600_000) });
 const rolloutBody = z.strictObject({ batch: z.number().int().min(1).default(1) });
+const pauseBody = z.strictObject({
+  holdMs: z.int().min(1).max(longestHoldMs).optional(),
+  by: z.string().max(100).optional(),
+});
 const historyLimit = z.coerce.number().int().min(1).max(1000).default(20);
 
 /**
@@ -54,6 +59,15 @@ export function createRoutes(controller: Controller): Hono {
     const text = await context.req.text();
     const { batch } = parse(rolloutBody, text === '' ? {} : readJson(text), 'body');
     return streamLines((onProgress) => controller.rollout(batch, onProgress));
+  });
+  app.post('/v1/pause', async (context) => {
+    const text = await context.req.text();
+    const { by, holdMs } = parse(pauseBody, text === '' ? {} : readJson(text), 'body');
+    return context.json({ paused: await controller.pause(by, holdMs) });
+  });
+  app.post('/v1/resume', async (context) => {
+    await controller.resume();
+    return context.json({});
   });
   return app;
 }

@@ -31,6 +31,14 @@ export interface Proof {
 export type EdgeMode = 'gate' | 'reload';
 export type EdgeState = 'starting' | 'ready' | 'reloading' | 'failed' | 'stopped';
 
+/** A pause on purpose: every request waits at the edge. */
+export interface EdgePause {
+  /** When it began, in milliseconds since 1970. */
+  readonly sinceMs: number;
+  /** The longest that one request waits; then it gets 503 with `Retry-After`. */
+  readonly holdMs: number;
+}
+
 /** `status` of one edge. */
 export interface EdgeStatus {
   readonly name: string;
@@ -46,6 +54,10 @@ export interface EdgeStatus {
   readonly generation?: number;
   /** Changes of the gate, since its include was first written. */
   readonly gateChanges?: number;
+  /** All requests wait. */
+  readonly paused?: EdgePause;
+  /** How many wait now, because of the pause or because no node is in rotation. */
+  readonly held?: number;
   /** Why the state is what it is, where it is not `ready`. */
   readonly reason?: string;
 }
@@ -73,8 +85,18 @@ export interface Edge {
   remove(node: string, onProgress: (progress: EdgeProgress) => void, signal: AbortSignal): Promise<Proof>;
   /** Resolves when every process of the edge that takes new requests may pick the node. */
   restore(node: string, onProgress: (progress: EdgeProgress) => void, signal: AbortSignal): Promise<Proof>;
-  /** Upper bound of the requests that the edge has under way to the node; 0 is exact. */
+  /**
+   * Lets every request wait, body and all, each at most `holdMs` (else as the edge was set up); resolves when none is sent on
+   * any more. It lasts until `resume`, also over a restart of the proxy. Throws `edgeRejected` where the edge cannot
+   * hold requests.
+   */
+  pause(signal: AbortSignal, holdMs?: number): Promise<void>;
+  /** Sends requests on again; resolves at once where there was no pause. */
+  resume(signal: AbortSignal): Promise<void>;
+  /** Upper bound of the requests that the edge has under way to the node, sessions that are left to it apart; 0 is exact. */
   inFlight(node: string, signal: AbortSignal): Promise<number>;
+  /** WebSockets and event streams that are left to the node to close; missing or 0 where they count as any request. */
+  sessions?(node: string, signal: AbortSignal): Promise<number>;
   /**
    * What each node was sent, as the edge counted it since its start, at most 1 s late; a sum that falls is that of an
    * edge that was started anew. `undefined` where it counts none: in reload mode, and where the log phase is another's.

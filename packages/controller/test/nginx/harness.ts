@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, request, type Server, type ServerRe
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { pino } from 'pino';
@@ -19,6 +20,13 @@ export const nginxBinary: string = process.env.LAMEDUCK_NGINX ?? '/usr/sbin/ngin
 export const soon = (ms = 20_000): AbortSignal => AbortSignal.timeout(ms);
 export const ignore = (): void => undefined;
 
+/** What `/large` answers: 3 MB in which each place can be told from every other. */
+export const large: Buffer = Buffer.from(
+  Array.from({ length: 3 << 18 }, (_, index) =>
+    String.fromCharCode(32 + ((index * 7 + (index >> 8)) % 90)).repeat(4),
+  ).join(''),
+);
+
 /** A backend that tells its name and remembers what it was asked. */
 export interface Backend {
   readonly node: EdgeNode;
@@ -29,10 +37,11 @@ export interface Backend {
   close(): Promise<void>;
 }
 
-/** A real node:http backend: `/wait` answers once released, `/stream` sends a first byte and then waits too, `/die` cuts. */
+/** A real node:http backend: `/wait` answers once released, `/stream` sends a first byte and then waits too, `/die` cuts; an upgrade is taken. */
 export async function startBackend(name: string): Promise<Backend> {
   const asked: string[] = [];
   const waiting: ServerResponse[] = [];
+  const upgraded: Duplex[] = [];
   const server = createServer((incoming: IncomingMessage, outgoing: ServerResponse) => {
     asked.push(String(incoming.headers['x-id'] ?? incoming.url));
     let bytes = 0;
@@ -45,6 +54,10 @@ export async function startBackend(name: string): Promise<Backend> {
         incoming.socket.destroy();
         return;
       }
+      if (incoming.url === '/large') {
+        outgoing.end(large);
+        return;
+      }
       if (incoming.url?.startsWith('/wait') || incoming.url?.startsWith('/stream')) {
         if (incoming.url.startsWith('/stream')) {
           outgoing.setHeader('x-accel-buffering', 'no');
@@ -54,6 +67,12 @@ export async function startBackend(name: string): Promise<Backend> {
       } else outgoing.end(body);
     });
   });
+  server.on('upgrade', (incoming, socket) => {
+    asked.push(String(incoming.url));
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    socket.on('error', () => undefined);
+    upgraded.push(socket);
+  });
   server.keepAliveTimeout = 15_000;
   const port = await listen(server);
   return {
@@ -61,8 +80,10 @@ export async function startBackend(name: string): Promise<Backend> {
     asked,
     release: () => {
       for (const outgoing of waiting.splice(0)) outgoing.end(name);
+      for (const socket of upgraded.splice(0)) socket.end();
     },
     close: async () => {
+      for (const socket of upgraded) socket.destroy();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
@@ -107,7 +128,11 @@ export interface BenchOptions {
   readonly more?: Partial<NginxEdgeOptions>;
   /** Attached: text put into the user's http block. */
   readonly http?: string;
+  /** Attached: text put into the user's server block. */
+  readonly server?: string;
   readonly isIncluded?: boolean;
+  /** The nodes of the edge, where they are not the backends as they are. */
+  readonly nodesOf?: (backends: readonly Backend[]) => readonly EdgeNode[];
   readonly isRunning?: boolean;
 }
 
@@ -132,7 +157,7 @@ export async function makeBench(wanted: BenchOptions): Promise<Bench> {
     mode: wanted.mode,
     nginx: nginxBinary,
     directory: join(folder, 'edge'),
-    nodes: backends.map(({ node }) => node),
+    nodes: wanted.nodesOf?.(backends) ?? backends.map(({ node }) => node),
     balance: { type: 'round_robin' },
     quiesceTimeoutMs: 15_000,
     environment: process.env,
@@ -203,6 +228,7 @@ async function prepareUser(bench: Bench, conf: string, wanted: BenchOptions): Pr
       server {
         listen 127.0.0.1:${bench.port};
         proxy_http_version 1.1; proxy_set_header Connection "";
+        ${wanted.server ?? ''}
         location / { proxy_pass http://${isIncluded ? 'shop' : '127.0.0.1:1'}; }
       }
     }\n`,

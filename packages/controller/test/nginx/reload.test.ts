@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { EdgeProgress } from '../../src/ports/edge.ts';
-import { type Bench, freePort, ignore, makeBench, send, soon, until } from './harness.ts';
+import { type Bench, freePort, ignore, large, makeBench, send, soon, until } from './harness.ts';
 import { startLoad } from './load.ts';
 import { beginUpload, openSlowClient } from './slow-client.ts';
 
@@ -180,6 +180,33 @@ describe('a reload that cannot be proved', () => {
         message: /binary upgrade/,
       });
       assert.deepEqual(readFileSync(bench.include), before);
+    } finally {
+      await bench.dispose();
+    }
+  });
+
+  it('E22: large answers on their way through reloads arrive byte for byte', async (t) => {
+    const bench = await makeBench({ kind: 'managed', mode: 'reload' });
+    try {
+      await bench.edge.open([], soon());
+      let isOver = false;
+      let whole = 0;
+      const read = async (): Promise<void> => {
+        while (!isOver) {
+          const { status, body } = await send(bench.port, { path: '/large' });
+          assert.ok(status === 200 && body === large.toString(), `${status}, ${body.length} bytes`);
+          whole += 1;
+        }
+      };
+      const readers = Promise.all(Array.from({ length: 6 }, read));
+      for (let round = 0; round < 3; round += 1) {
+        await bench.edge.remove('a', ignore, soon());
+        await bench.edge.restore('a', ignore, soon());
+      }
+      isOver = true;
+      await readers;
+      assert.ok(whole >= 20, `only ${whole} answers`);
+      t.diagnostic(`${whole} answers of ${large.length} bytes over 6 reloads`);
     } finally {
       await bench.dispose();
     }

@@ -85,7 +85,6 @@ function mainOf(spec: IncludeSpec): MainSpec {
     luaPath: undefined,
     user: { name: 'root', group: 'root' },
     maxOpenFiles: 1024,
-    holdMs: 1000,
     promiseToken: 'ab12',
   };
 }

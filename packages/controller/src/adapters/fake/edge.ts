@@ -10,6 +10,7 @@ import type {
   Edge,
   EdgeMode,
   EdgeNode,
+  EdgePause,
   EdgeProgress,
   EdgeState,
   EdgeStatus,
@@ -18,7 +19,7 @@ import type {
 } from '../../ports/edge.ts';
 
 /** The calls of an edge that a test can make fail or wait. */
-export type EdgeCall = 'open' | 'remove' | 'restore' | 'inFlight' | 'status' | 'close';
+export type EdgeCall = 'open' | 'remove' | 'restore' | 'pause' | 'resume' | 'inFlight' | 'status' | 'close';
 
 export interface FakeEdgeOptions {
   readonly name: string;
@@ -49,6 +50,8 @@ export interface FakeEdge extends Edge {
   crash(): void;
 }
 
+type FakeProblem = 'edgeUnproven' | 'edgeRejected' | 'notRunning' | 'noSuchNode';
+
 /** An edge that is a list in memory. */
 export function createFakeEdge(options: FakeEdgeOptions): FakeEdge {
   return new MemoryEdge(options);
@@ -65,6 +68,7 @@ class MemoryEdge implements FakeEdge {
   readonly #inFlight = new Map<string, number>();
   readonly #traffic = new Map<string, NodeTraffic>();
   readonly #out = new Set<string>();
+  #pause: EdgePause | undefined;
   #state: EdgeState = 'starting';
   #generation = 0;
   #turn = 0;
@@ -98,7 +102,7 @@ class MemoryEdge implements FakeEdge {
   }
 
   pick(): string | undefined {
-    if (this.#state !== 'ready') return undefined;
+    if (this.#state !== 'ready' || this.#pause !== undefined) return undefined;
     const inRotation = this.#nodes.filter(({ name }) => !this.#out.has(name));
     this.#turn += 1;
     return inRotation[this.#turn % Math.max(1, inRotation.length)]?.name;
@@ -145,6 +149,21 @@ class MemoryEdge implements FakeEdge {
     });
   }
 
+  async pause(signal: AbortSignal, holdMs = 30_000): Promise<void> {
+    await this.#run('pause', '', signal, async () => {
+      if (this.#state !== 'ready') throw this.#problem('notRunning', 'it must run', this.#state);
+      if (this.mode === 'reload') throw this.#problem('edgeRejected', 'it must have the gate', 'mode reload');
+      this.#pause = { sinceMs: this.#pause?.sinceMs ?? Date.now(), holdMs };
+    });
+  }
+
+  async resume(signal: AbortSignal): Promise<void> {
+    await this.#run('resume', '', signal, async () => {
+      if (this.#state !== 'ready') throw this.#problem('notRunning', 'it must run', this.#state);
+      this.#pause = undefined;
+    });
+  }
+
   async inFlight(node: string, signal: AbortSignal): Promise<number> {
     this.#requireNode(node);
     await this.#enter('inFlight', node, signal);
@@ -165,7 +184,8 @@ class MemoryEdge implements FakeEdge {
     const base = { name: this.name, mode: this.mode, state: this.#state, server: 'fake/1.0.0' };
     const reason = this.#state === 'stopped' ? { reason: 'the fake does not run' } : {};
     const generation = { generation: this.#generation };
-    return { ...base, ...generation, out: [...this.#out].sort(), ...reason };
+    const pause = this.#pause === undefined ? {} : { paused: this.#pause, held: 0 };
+    return { ...base, ...generation, out: [...this.#out].sort(), ...pause, ...reason };
   }
 
   async release(): Promise<void> {
@@ -226,7 +246,7 @@ class MemoryEdge implements FakeEdge {
     throw this.#problem('noSuchNode', `it must have node ${node}`, 'no such node');
   }
 
-  #problem(code: 'edgeUnproven' | 'notRunning' | 'noSuchNode', wanted: string, got: string): LameduckError {
+  #problem(code: FakeProblem, wanted: string, got: string): LameduckError {
     const message = `Cannot use edge "${this.name}": ${wanted}: current value is ${got}`;
     return new LameduckError(code, message, { edge: this.name });
   }

@@ -5,11 +5,13 @@ import { type Change, type ChangeQueue, createChangeQueue } from './change-queue
 import { changeGate, ungatedEnded } from './gate-change.ts';
 import { countsTraffic } from './gate-config.ts';
 import { withOut } from './gate-state.ts';
-import { inFlight } from './in-flight.ts';
+import { pauseEdge, pauseStatus, resumeEdge } from './hold.ts';
+import { countSessions, inFlight } from './in-flight.ts';
 import { stopManaged } from './managed.ts';
 import { defaultApplyTimeoutMs, openEdge } from './open-edge.ts';
 import { lookAtMaster, type Opened, requireMaster } from './opened.ts';
 import type { NginxEdgeOptions } from './options.ts';
+import { defaultHoldMs } from './plan.ts';
 import { lingeringWorkers, quiesced, type Reload, refuseUpgrade, reload } from './reload-change.ts';
 import { afterRamps, beginRamps } from './slow-start.ts';
 import { placeSocket, type SocketPlace } from './socket-path.ts';
@@ -80,9 +82,23 @@ class NginxEdge implements Edge {
     return await this.#queue.change({ node, isOut: false, onProgress, signal });
   }
 
+  async pause(signal: AbortSignal, holdMs?: number): Promise<void> {
+    const wanted = holdMs ?? this.#options.holdMs ?? defaultHoldMs;
+    await this.#queue.exclusive(() => pauseEdge(this.#requireOpened(), wanted, signal));
+  }
+
+  async resume(signal: AbortSignal): Promise<void> {
+    await this.#queue.exclusive(() => resumeEdge(this.#requireOpened(), signal));
+  }
+
   async inFlight(node: string, signal: AbortSignal): Promise<number> {
     this.#requireNode(node);
     return await inFlight(this.#requireOpened(), node, signal);
+  }
+
+  async sessions(node: string, signal: AbortSignal): Promise<number> {
+    this.#requireNode(node);
+    return await countSessions(this.#requireOpened(), node, signal);
   }
 
   async traffic(signal: AbortSignal): Promise<ReadonlyMap<string, EdgeTraffic> | undefined> {
@@ -108,7 +124,8 @@ class NginxEdge implements Edge {
     if (marker === undefined) {
       return { ...running, state: 'failed', reason: 'the control socket of nginx does not answer' };
     }
-    return { ...running, state: 'ready' };
+    const pause = await pauseStatus(opened, signal).catch(() => ({}));
+    return { ...running, ...pause, state: 'ready' };
   }
 
   async release(): Promise<void> {
@@ -153,7 +170,7 @@ class NginxEdge implements Edge {
     const former = [...opened.spec.state.out.keys()];
     const ramps = beginRamps(this.#options.nodes, former, batch);
     const after = outAfter(former, batch);
-    const generation = await changeGate(opened, after, AbortSignal.timeout(10_000), ramps);
+    const generation = await changeGate(opened, after, AbortSignal.timeout(10_000), { ramps });
     this.#awaitRamps(opened);
     reportTo(batch)({ state: 'applied' });
     const { removals, signal } = this.#settleRestores(batch, generation);

@@ -3,26 +3,43 @@ import { LameduckError } from '@lameduck/core';
 import type { EdgeProgress } from '../../ports/edge.ts';
 import type { ProcessIdentity } from '../../ports/node-runner.ts';
 import { findLiving } from '../../processes/identity.ts';
-import { formatGateState, type GateState, type Ramp, risingRamps, withOut, withRamps } from './gate-state.ts';
+import {
+  formatGateState,
+  type GatePause,
+  type GateState,
+  type Ramp,
+  risingRamps,
+  withOut,
+  withPause,
+  withRamps,
+} from './gate-state.ts';
 import { lookAtMaster, type Opened, unproven, writeSpec } from './opened.ts';
 
 const lookMs = 25;
 
+/** What a change is to begin besides. */
+export interface GateBeginnings {
+  readonly ramps?: ReadonlyMap<string, Ramp>;
+  /** A pause to begin, or the end of it; missing where it is to stay as it is. */
+  readonly pause?: GatePause | 'none';
+}
+
 /**
  * Makes exactly these nodes out: the include first (the durable truth; its seed is read at the next start), then
  * the shared dict, then read back. Resolves with the epoch that answered. On failure both are as before. Weights that
- * rise go on to do so; those of `ramps` begin.
+ * rise go on to do so; those of `ramps` begin. A pause goes on unless another is wanted.
  */
 export async function changeGate(
   opened: Opened,
   out: Iterable<string>,
   signal: AbortSignal,
-  ramps: ReadonlyMap<string, Ramp> = new Map(),
+  { ramps = new Map(), pause }: GateBeginnings = {},
 ): Promise<number> {
   const live = (await opened.client.readGate(signal)).state;
   const disk = opened.spec.state;
   const rising = new Map([...risingRamps(live, Date.now()), ...ramps]);
-  const wanted = withRamps(withOut(live, out), rising);
+  const wantedPause = pause === 'none' ? undefined : (pause ?? live.pause);
+  const wanted = withPause(withRamps(withOut(live, out), rising), wantedPause);
   if (formatGateState(wanted) === formatGateState(live) && formatGateState(live) === formatGateState(disk))
     return live.epoch;
   const epoch = Math.max(live.epoch, disk.epoch);
@@ -42,7 +59,7 @@ export async function changeGate(
 
 function withEpoch(wanted: GateState, live: GateState, epoch: number): GateState {
   const out = new Map([...wanted.out.keys()].map((node) => [node, live.out.get(node) ?? epoch]));
-  return withRamps({ epoch, out }, wanted.ramps ?? new Map());
+  return { ...wanted, epoch, out };
 }
 
 async function setAndReadBack(opened: Opened, next: GateState, signal: AbortSignal): Promise<void> {

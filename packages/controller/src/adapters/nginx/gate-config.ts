@@ -1,6 +1,8 @@
 import { latencyBucketsMs } from '@lameduck/core';
 import { balanceLua } from './gate-balance-lua.ts';
 import { controlLua } from './gate-control-lua.ts';
+import { countLua } from './gate-count-lua.ts';
+import { holdLua } from './gate-hold-lua.ts';
 import { pickLua } from './gate-lua.ts';
 import { formatGateState } from './gate-state.ts';
 import { trafficControlLua, trafficLua } from './gate-traffic-lua.ts';
@@ -50,7 +52,9 @@ export function renderBalancer(spec: IncludeSpec): string[] {
     renderConfig(spec),
     balanceLua.trim(),
     ...(countsTraffic(spec) ? [trafficLua.trim()] : []),
+    countLua.trim(),
     pickLua.trim(),
+    holdLua.trim(),
     'end)()',
     `package.loaded[${name}] = gate`,
     'end',
@@ -108,6 +112,7 @@ function renderConfig(spec: IncludeSpec): string {
     `seed = ${luaString(formatGateState(spec.state))},`,
     `balance = ${luaString(balanceInLua(spec))}, native = ${isNative}, hold_seconds = ${Math.max(0, spec.holdMs) / 1000},`,
     ...(countsTraffic(spec) ? [`traffic = ${luaString(trafficDictName(spec.service))},`] : []),
+    `tells_sessions = ${spec.tellsSessions === true && spec.isCounting},`,
     `key = { ${key.map((part) => ('text' in part ? `{ text = ${luaString(part.text)} }` : `{ variable = ${luaString(part.variable)} }`)).join(', ')} },`,
     `peers = {\n${spec.nodes.map(renderPeer).join(',\n')} } }`,
   ].join('\n');

@@ -16,7 +16,7 @@ if method == "POST" or method == "DELETE" then
     local dead = {}
     for pid in body:gmatch("%d+") do dead[pid] = true end
     for _, key in ipairs(dict:get_keys(0)) do
-      if dead[key:match("^[kuw]:(%d+)") or ""] then dict:delete(key) end
+      if dead[key:match("^[kuwhs]:(%d+)") or ""] then dict:delete(key) end
     end
   else
     if not body:match("^%d+[ a-z0-9@:-]*$") then return ngx.exit(400) end

@@ -5,11 +5,12 @@
 
 /**
  * Picks peers. Body of `balancer_by_lua_block`, run once for each worker; gives the module with `balance` (balancer
- * phase), `attribute` (header filter), `finish` (log phase) and `hold` (access phase).
+ * phase), `attribute` (header filter) and `finish` (log phase); gate-hold-lua.ts adds `hold` (access phase) and gives the module.
  *
  * The shared dict holds `state` = `EPOCH NODE@EPOCH … NODE:BEGAN:MS …` (the nodes that are out, each with the epoch
- * that took it out; the nodes whose weight rises, since when and for how long) and counters:
- * `k:PID:NODE` requests known to be under way to a node, `u:PID:EPOCH` requests that nginx's own balancing placed,
+ * that took it out; the nodes whose weight rises, since when and for how long; ` :BEGAN:MS` where requests are to wait,
+ * each at most so long) and counters: `k:PID:NODE` requests known to be under way to a node, `s:PID:NODE` sessions of it,
+ * `h:PID` requests that wait, `u:PID:EPOCH` requests that nginx's own balancing placed,
  * whose node this phase cannot see. A count is raised first and the state compared after: whoever writes the state
  * and then reads the counters sees every request that may have missed the write.
  * `requests`, `tried` and `held` are keyed by the request's address, not by ngx.ctx, which an internal redirect
@@ -19,30 +20,6 @@
  * Stands below the code of gate-balance-lua.ts and gate-traffic-lua.ts, whose `make_pick` and `make_traffic` it calls.
  */
 export const pickLua = `
-local balancer = require "ngx.balancer"
-local get_request = require("resty.core.base").get_request
-local ffi_cast = require("ffi").cast
-local dict = ngx.shared[config.dict]
-local pid = ngx.worker.pid()
-local BUSY = -3
-local FAIL_SECONDS = 1
-local LEAST_SHARE = 0.05
-local requests, tried, held = {}, {}, {}
-local known_keys, nodes_by_key, nodes_by_address = {}, {}, {}
-local state, epoch, out, rest, unknown_key, is_native
-local ramps, rising_until = {}, 0
-local load_by_name, failed_until = {}, {}
-
-local function prepare(key)
-  if not dict:safe_add(key, 0) and not dict:get(key) then dict:incr("lossy", 1) end
-end
-
--- A light userdata is a table key by itself; a pointer of LuaJIT's FFI is not.
-local request_id = get_request
-if type(get_request()) ~= "userdata" then
-  request_id = function() return tonumber(ffi_cast("uintptr_t", get_request())) end
-end
-
 -- Ramps that are over are none: no write has to come for their end.
 local function read_ramps(list)
   ramps, rising_until = {}, 0
@@ -75,41 +52,48 @@ local function refresh(text)
     if out[peer.name] then is_gated = true else rest[#rest + 1] = peer end
   end
   read_ramps(list)
+  local pause_ms = list:match(" :%d+:(%d+)")
+  pause_seconds = pause_ms and pause_ms / 1000
+  if pause_seconds then rest, is_gated = {}, true end
   is_native = config.native and not is_gated and rising_until == 0
+  local former_key = unknown_key
   unknown_key = "u:" .. pid .. ":" .. epoch
   if is_native then prepare(unknown_key) end
+  tell_placed()
+  if former_key and former_key ~= unknown_key and dict:get(former_key) == 0 then dict:delete(former_key) end
+end
+
+-- A worker that has nothing to do notices a change, too. Timers end in a worker that is shutting down.
+local function watch(is_ending)
+  if is_ending then
+    is_watched = false
+    return tell_placed()
+  end
+  local now = dict:get("state")
+  if now ~= state then refresh(now) end
 end
 
 local function start()
   dict:safe_add("lossy", 0)
   -- A former process with our pid is gone, and its requests with it.
   for _, key in ipairs(dict:get_keys(0)) do
-    if key:match("^[ku]:(%d+):") == tostring(pid) then dict:delete(key) end
+    if key:match("^[kuhs]:(%d+)") == tostring(pid) then dict:delete(key) end
   end
   dict:safe_set("w:" .. pid, 1)
+  prepare(waiting_key)
   for _, peer in ipairs(config.peers) do
     local key = "k:" .. pid .. ":" .. peer.name
     known_keys[peer.name], nodes_by_key[key], nodes_by_address[peer.address] = key, peer.name, peer.name
     load_by_name[peer.name] = 0
     prepare(key)
+    if config.tells_sessions then
+      local session_key = "s:" .. pid .. ":" .. peer.name
+      session_keys[peer.name], nodes_by_key[session_key] = session_key, peer.name
+      prepare(session_key)
+    end
   end
   refresh(dict:get("state"))
-end
-
-local function release(key)
-  local left = dict:incr(key, -1)
-  local node = nodes_by_key[key]
-  if node then
-    load_by_name[node] = load_by_name[node] - 1
-  elseif left == 0 and key ~= unknown_key then
-    dict:delete(key)
-  end
-end
-
-local function take(key)
-  dict:incr(key, 1)
-  local node = nodes_by_key[key]
-  if node then load_by_name[node] = load_by_name[node] + 1 end
+  is_watched = ngx.timer.every(WATCH_SECONDS, watch) ~= nil
 end
 
 local pick = make_pick(weight_of, load_by_name)
@@ -126,12 +110,6 @@ local function candidates(id)
   return #sound > 0 and sound or untried
 end
 
-local function forget(id)
-  local key = requests[id]
-  requests[id], tried[id], held[id] = nil, nil, nil
-  if key then release(key) end
-end
-
 -- Without a failed try of ours in this upstream, what is known of the address is of a request that has ended, of a try in
 -- another upstream, or of a node that nginx placed and we cannot name: no node counts as tried.
 local function begin_try(id)
@@ -139,6 +117,7 @@ local function begin_try(id)
   local key = requests[id]
   if not key then return end
   requests[id] = nil
+  if placed[id] then placed[id] = nil end
   release(key)
   local node = nodes_by_key[key]
   if not node then return end
@@ -201,52 +180,47 @@ end
 
 function gate.balance()
   local id = request_id()
-  begin_try(id)
-  if not is_native then
-    local now = dict:get("state")
-    if now ~= state or (rising_until > 0 and ngx.now() >= rising_until) then refresh(now) end
-  end
+  if requests[id] or tried[id] or held[id] then begin_try(id) end
+  if is_native and pick_natively(id) then return end
+  local now = dict:get("state")
+  if now ~= state or (rising_until > 0 and ngx.now() >= rising_until) then refresh(now) end
   repeat
     local is_done
     if is_native then is_done = pick_natively(id) else is_done = pick_ourselves(id) end
   until is_done
 end
 
--- The answer's header tells where nginx's own balancing had sent the request.
+local function is_session()
+  if ngx.status == 101 then return true end
+  local kind = ngx.header.content_type
+  return type(kind) == "string" and kind:sub(1, 17) == "text/event-stream"
+end
+
+-- The answer's header tells where nginx's own balancing had sent the request. While nothing is out only this worker
+-- notes it.
 function gate.attribute()
   local id = request_id()
   if ngx.is_subrequest then return forget(id) end
   local key = requests[id]
-  if not key or nodes_by_key[key] then return end
-  local address = ngx.var.upstream_addr
-  local node = address and (nodes_by_address[address] or nodes_by_address[address:match("[^, ]+$")])
-  if not node then return end
-  take(known_keys[node])
-  requests[id] = known_keys[node]
-  release(key)
+  local node = key and nodes_by_key[key]
+  if not key or (node and not config.tells_sessions) then return end
+  if not node then
+    local address = ngx.var.upstream_addr
+    node = address and (nodes_by_address[address] or nodes_by_address[address:match("[^, ]+$")])
+    if not node then return end
+  end
+  if config.tells_sessions and is_session() then
+    placed[id] = session_keys[node]
+  elseif not nodes_by_key[key] then
+    placed[id] = known_keys[node]
+  else
+    return
+  end
+  if not (is_native and is_watched) then tell_placed() end
 end
 
 function gate.finish()
   if note_traffic and not ngx.is_subrequest then note_traffic() end
   forget(request_id())
 end
-
--- Where no node is in rotation the balancer ends a request with 502 and error_page brings it here, body and all.
-function gate.hold()
-  local id = request_id()
-  if not held[id] then
-    if ngx.var.lameduck_again == "1" then return ngx.exec("@lameduck_last") end
-    return ngx.exit(502)
-  end
-  held[id] = nil
-  local deadline = ngx.now() + config.hold_seconds
-  while #rest == 0 do
-    if ngx.now() >= deadline then return ngx.exit(503) end
-    ngx.sleep(0.02)
-    local now = dict:get("state")
-    if now ~= state then refresh(now) end
-  end
-end
-
-return gate
 `;

@@ -4,6 +4,12 @@ export interface Ramp {
   readonly ms: number;
 }
 
+/** All requests wait at the edge, each at most this long: since when (milliseconds since 1970). */
+export interface GatePause {
+  readonly beganAt: number;
+  readonly holdMs: number;
+}
+
 /** What the shared dict of the gate holds: the nodes that are out, each with the epoch that took it out. */
 export interface GateState {
   /** Raised by each change. */
@@ -11,22 +17,30 @@ export interface GateState {
   readonly out: ReadonlyMap<string, number>;
   /** Nodes that came back and whose weight still rises; missing where there is none. */
   readonly ramps?: ReadonlyMap<string, Ramp>;
+  /** Missing where requests are sent on. */
+  readonly pause?: GatePause;
 }
 
-/** `7 a@5 b@7 c:1763834000123:10000`, the form that the Lua code reads. */
+/** `7 a@5 b@7 c:1763834000123:10000 :1763834000123:30000`, the form that the Lua code reads; a pause has no name. */
 export function formatGateState(state: GateState): string {
   const out = [...state.out].map(([node, epoch]) => `${node}@${epoch}`);
   const ramps = [...(state.ramps ?? [])].map(([node, { beganAt, ms }]) => `${node}:${beganAt}:${ms}`);
-  return [String(state.epoch), ...out, ...ramps].join(' ');
+  const pause = state.pause === undefined ? [] : [`:${state.pause.beganAt}:${state.pause.holdMs}`];
+  return [String(state.epoch), ...out, ...ramps, ...pause].join(' ');
 }
+
+const statePattern = /^\d{1,15}( [a-z0-9][a-z0-9-]*(@\d{1,15}|:\d{1,15}:\d{1,15}))*( :\d{1,15}:\d{1,15})?$/;
 
 /** The state behind the text; `undefined` where it is none. */
 export function parseGateState(text: string): GateState | undefined {
-  if (!/^\d{1,15}( [a-z0-9][a-z0-9-]*(@\d{1,15}|:\d{1,15}:\d{1,15}))*$/.test(text)) return undefined;
+  if (!statePattern.test(text)) return undefined;
   const [epoch, ...nodes] = text.split(' ');
   const out = nodes.filter((node) => node.includes('@')).map((node) => splitNode(node));
-  const ramps = nodes.filter((node) => node.includes(':')).map((node) => splitRamp(node));
-  return withRamps({ epoch: Number(epoch), out: new Map(out) }, new Map(ramps));
+  const timed = nodes.filter((node) => node.includes(':')).map((node) => splitRamp(node));
+  const ramps = timed.filter(([node]) => node !== '');
+  const paused = timed.find(([node]) => node === '')?.[1];
+  const state = withRamps({ epoch: Number(epoch), out: new Map(out) }, new Map(ramps));
+  return withPause(state, paused === undefined ? undefined : { beganAt: paused.beganAt, holdMs: paused.ms });
 }
 
 function splitNode(text: string): [string, number] {
@@ -45,14 +59,23 @@ export function withOut(state: GateState, out: Iterable<string>): GateState {
   if (wanted.length === state.out.size && wanted.every((node) => state.out.has(node))) return state;
   const epoch = state.epoch + 1;
   const next = { epoch, out: new Map(wanted.map((node) => [node, state.out.get(node) ?? epoch])) };
-  return withRamps(next, state.ramps ?? new Map());
+  return withRamps(withPause(next, state.pause), state.ramps ?? new Map());
 }
 
 /** The state with these ramps only; a node that is out has none. */
 export function withRamps(state: GateState, ramps: ReadonlyMap<string, Ramp>): GateState {
-  const { epoch, out } = state;
-  const kept = [...ramps].filter(([node]) => !out.has(node)).sort(([one], [other]) => (one < other ? -1 : 1));
-  return kept.length === 0 ? { epoch, out } : { epoch, out, ramps: new Map(kept) };
+  const { ramps: _former, ...rest } = state;
+  const kept = [...ramps]
+    .filter(([node]) => !rest.out.has(node))
+    .sort(([one], [other]) => (one < other ? -1 : 1));
+  return kept.length === 0 ? rest : { ...rest, ramps: new Map(kept) };
+}
+
+/** The state with this pause, or with none. */
+export function withPause(state: GateState, pause: GatePause | undefined): GateState {
+  if (pause === undefined && state.pause === undefined) return state;
+  const { pause: _former, ...rest } = state;
+  return pause === undefined ? rest : { ...rest, pause };
 }
 
 /** The ramps that have not come to their end. */

@@ -64,6 +64,21 @@ export function shareInFlight(
   return shares;
 }
 
+/** Sessions to one node, of workers that live; 0 where they are not counted apart. */
+export async function countSessions(opened: Opened, node: string, signal: AbortSignal): Promise<number> {
+  if (opened.plan.mode !== 'gate' || opened.spec.tellsSessions !== true) return 0;
+  const { counters } = await opened.client.readGate(signal);
+  const own = [...counters].filter(([key]) => key.startsWith('s:') && key.endsWith(`:${node}`));
+  const living = own.filter(([key]) => isNginx(Number(key.split(':')[1])));
+  return living.reduce((sum, [, count]) => sum + Math.max(0, count), 0);
+}
+
+/** Requests that wait for a node, of workers that live. */
+export function countHeld({ counters }: GateReading): number {
+  const held = [...counters].filter(([key]) => key.startsWith('h:') && isNginx(Number(key.slice(2))));
+  return held.reduce((sum, [, count]) => sum + Math.max(0, count), 0);
+}
+
 /** The smaller of two upper bounds: what the gate counted, and the connections that nginx has to the node. */
 export async function inFlight(opened: Opened, name: string, signal: AbortSignal): Promise<number> {
   const node = opened.spec.nodes.find((one) => one.name === name);

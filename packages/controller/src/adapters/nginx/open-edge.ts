@@ -10,7 +10,8 @@ import { readOtherBuild } from './attached-master.ts';
 import type { NginxBuild } from './build.ts';
 import { createControlClient } from './control-client.ts';
 import { changeGate } from './gate-change.ts';
-import { withOut } from './gate-state.ts';
+import { withOut, withPause } from './gate-state.ts';
+import { callsHold } from './hold.ts';
 import { type Installed, install, rejected } from './install.ts';
 import { attachedNginx, managedNginx } from './locate.ts';
 import { prepareFolder, startManaged, stopManaged } from './managed.ts';
@@ -136,7 +137,8 @@ async function writePlan(ground: Ground, plan: Plan): Promise<Attempt> {
   const { options, build, command, previous } = ground;
   const files = planFiles(options, plan, build);
   const blank = planInclude(options, plan, ground.nodes, ground.socket, files);
-  const state = withOut(previous?.state ?? blank.state, ground.out);
+  const former = previous?.state ?? blank.state;
+  const state = withOut(plan.mode === 'gate' ? former : withPause(former, undefined), ground.out);
   const isSame =
     previous?.fingerprint === blank.fingerprint && (plan.mode === 'gate' || state === previous.state);
   const spec: IncludeSpec = {
@@ -148,7 +150,7 @@ async function writePlan(ground: Ground, plan: Plan): Promise<Attempt> {
   const test = options.kind === 'managed' ? '-t' : '-T';
   const installed = await install(options.name, fileTexts(files, spec), () => runNginx(command, [test]));
   try {
-    const facts = findFacts(ground, installed);
+    const facts = findFacts(ground, plan, installed);
     // one that is neither root's nor ours is known by its pid file only
     const master = findMaster(facts.pidFile);
     if (master !== undefined) requireSignal(options.name, master);
@@ -163,12 +165,16 @@ async function writePlan(ground: Ground, plan: Plan): Promise<Attempt> {
 
 function findFacts(
   { options, build, started }: Ground,
+  { mode }: Plan,
   { run }: Installed,
-): Pick<Opened, 'pidFile' | 'errorLog'> {
+): Pick<Opened, 'pidFile' | 'errorLog' | 'canHold'> {
+  const isGate = mode === 'gate';
   if (options.kind === 'attached') {
-    return inspectDump(options.name, run.stdout, build, options.conf, options.include, started);
+    const facts = inspectDump(options.name, run.stdout, build, options.conf, options.include, started);
+    return { ...facts, canHold: isGate && callsHold(run.stdout, options.service) };
   }
-  return { pidFile: join(options.directory, 'nginx.pid'), errorLog: join(options.directory, 'error.log') };
+  const inFolder = (file: string): string => join(options.directory, file);
+  return { pidFile: inFolder('nginx.pid'), errorLog: inFolder('error.log'), canHold: isGate };
 }
 
 async function bringUp(ground: Ground, opened: Opened, isSame: boolean, signal: AbortSignal): Promise<void> {

@@ -18,6 +18,8 @@ export interface Opened {
   readonly files: Files;
   readonly pidFile: string;
   readonly errorLog: string | undefined;
+  /** Whether requests that find no node wait: the gate, and in an attached nginx a location that calls its `hold`. */
+  readonly canHold: boolean;
   readonly client: ControlClient;
   /** What is on disk; replaced by each change. */
   spec: IncludeSpec;

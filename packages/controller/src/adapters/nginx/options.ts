@@ -34,13 +34,18 @@ export type NginxEdgeOptions = NginxKind & {
   readonly balance: NginxBalance;
   /** Gate only: whether what each node is sent is counted for `traffic`. Default true. */
   readonly isCountingTraffic?: boolean;
+  /**
+   * WebSockets and event streams do not hold a drain: in the gate they are counted apart and left to the node to close; a
+   * managed nginx in reload mode closes what its old workers still have after so long. Missing: they are waited for.
+   */
+  readonly closeSessionsAfterMs?: number;
   /** How long old nginx workers may take to end after a reload before `remove` gives up. */
   readonly quiesceTimeoutMs: number;
   /** How long a new configuration may take to answer after a HUP or a start. Default 10 s. */
   readonly applyTimeoutMs?: number;
   /** What a managed nginx says to the nodes with requests that it sends elsewhere if they are bounced; hexadecimal. */
   readonly promiseToken?: string;
-  /** Managed gate only: how long a request waits where no node is in rotation; 0 answers 502 at once. Default 30 s. */
+  /** Gate only: how long a request waits where no node is in rotation; 0 answers 503 at once. Default 30 s. */
   readonly holdMs?: number;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logger: Logger;

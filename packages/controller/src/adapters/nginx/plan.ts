@@ -16,7 +16,8 @@ export interface Plan {
   readonly isCounting: boolean;
 }
 
-const defaultHoldMs = 30_000;
+/** How long a request waits where no node may be picked, if the options do not say. */
+export const defaultHoldMs = 30_000;
 
 /** The ways to try, best first. Throws `binaryMissing` where the gate is demanded and a managed nginx has no Lua. */
 export function listPlans(options: NginxEdgeOptions, build: NginxBuild): readonly Plan[] {
@@ -51,8 +52,8 @@ export function planFiles(options: NginxEdgeOptions, plan: Plan, build: NginxBui
     luaPath: options.environment.LAMEDUCK_LUA_PATH,
     user: workerUser(options.directory),
     maxOpenFiles: maxOpenFiles(),
-    holdMs: options.holdMs ?? defaultHoldMs,
     promiseToken: options.promiseToken,
+    closeSessionsAfterMs: options.closeSessionsAfterMs,
   });
   return {
     include: join(options.directory, 'service.conf'),
@@ -74,9 +75,10 @@ export function planInclude(
     mode: plan.mode,
     isCounting: plan.isCounting,
     isCountingTraffic: options.isCountingTraffic !== false,
+    tellsSessions: options.closeSessionsAfterMs !== undefined,
     nodes,
     balance: options.balance,
-    holdMs: options.kind === 'managed' ? (options.holdMs ?? defaultHoldMs) : 0,
+    holdMs: options.holdMs ?? defaultHoldMs,
     socket,
     token: '0',
     generation: 0,

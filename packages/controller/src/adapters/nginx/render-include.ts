@@ -20,6 +20,8 @@ export interface IncludeSpec {
   readonly isCounting: boolean;
   /** Whether the traffic of each node is counted, where the hooks are. */
   readonly isCountingTraffic: boolean;
+  /** Whether WebSockets and event streams are counted apart, where the hooks are. */
+  readonly tellsSessions?: boolean;
   readonly nodes: readonly ResolvedNode[];
   readonly balance: NginxBalance;
   readonly holdMs: number;

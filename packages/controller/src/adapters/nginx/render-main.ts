@@ -17,8 +17,9 @@ export interface MainSpec {
   /** `name group` of the workers where the master is root. */
   readonly user: { readonly name: string; readonly group: string } | undefined;
   readonly maxOpenFiles: number;
-  readonly holdMs: number;
   readonly promiseToken: string | undefined;
+  /** Reload mode: how long old workers serve on; missing where there is no end. */
+  readonly closeSessionsAfterMs?: number | undefined;
 }
 
 /** The main file of a managed nginx. */
@@ -29,6 +30,7 @@ export function renderMain(spec: MainSpec): string {
     ...(isGate ? spec.modules.map((file) => `load_module ${quotedPath(file)};`) : []),
     ...renderUser(spec.user),
     'worker_processes auto;',
+    ...renderShutdownTimeout(spec),
     `worker_rlimit_nofile ${spec.maxOpenFiles};`,
     'pid nginx.pid;',
     'error_log error.log warn;',
@@ -55,13 +57,19 @@ function renderUser(user: MainSpec['user']): string[] {
   return isPlain ? [`user ${user.name} ${user.group};`] : [];
 }
 
+// It cuts every request that is left, not sessions alone: nothing else ends a WebSocket that an old worker has.
+function renderShutdownTimeout({ mode, closeSessionsAfterMs }: MainSpec): string[] {
+  if (mode === 'gate' || closeSessionsAfterMs === undefined) return [];
+  return [`worker_shutdown_timeout ${Math.max(1, Math.round(closeSessionsAfterMs))}ms;`];
+}
+
 function renderTempPath(name: string): string {
   return `${name === 'body' ? 'client_body' : name}_temp_path temp/${name};`;
 }
 
 function renderServer(spec: MainSpec): string[] {
   const service = safeName(spec.service);
-  const isHolding = spec.mode === 'gate' && spec.holdMs > 0;
+  const isHolding = spec.mode === 'gate';
   // Lets requests that come with the reload be answered (by old workers: `quiesced` waits for those).
   const isSparing = spec.mode === 'reload' && isAtLeast(spec.build, 1, 27, 4);
   return [
@@ -81,7 +89,7 @@ function renderServer(spec: MainSpec): string[] {
 }
 
 function renderHoldLocation(service: string): string {
-  return `location @lameduck_hold { set $lameduck_promise ""; access_by_lua_block { ${renderHold(service)} } proxy_pass http://${service}; }`;
+  return `location @lameduck_hold { set $lameduck_promise ""; lua_check_client_abort on; access_by_lua_block { ${renderHold(service)} } proxy_pass http://${service}; }`;
 }
 
 // Where nginx has found no node: each of them failed, bounced, or is marked for having done so. Without the promise a

@@ -1,0 +1,144 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createNginxEdge, type Edge } from '@lameduck/controller';
+import { pino } from 'pino';
+import { freePorts } from '../support/ports.ts';
+import type { Rounds } from './compare.ts';
+import { median, say, spread } from './figures.ts';
+import { temporaryFolder } from './peers.ts';
+import { cpuMsOf, treeOf } from './process-tree.ts';
+import { answering, end } from './targets.ts';
+
+const connections = 32;
+const nginx = process.env['LAMEDUCK_NGINX'] ?? '/usr/sbin/nginx';
+const wrk = process.env['LAMEDUCK_WRK'] ?? 'wrk';
+const nodes = 3;
+
+interface Sample {
+  readonly rate: number;
+  readonly cpuUsPerRequest: number;
+}
+
+interface OpenEdge {
+  readonly edge: Edge;
+  readonly port: number;
+  readonly pid: number;
+}
+
+/**
+ * The gate while nothing is out, against the same nginx without it: in turn, pair by pair, small answers of an nginx
+ * behind it over kept connections. CPU time is that of the edge's own processes: it holds on a machine that is busy.
+ */
+export async function sayGate(rounds: Rounds): Promise<void> {
+  const folder = temporaryFolder();
+  const ports = await freePorts(nodes + 2);
+  const backend = spawn(nginx, ['-p', folder.path, '-c', writeBackend(folder.path, ports.slice(2))], {
+    stdio: 'ignore',
+  });
+  const opened: OpenEdge[] = [];
+  try {
+    await answering(ports[2] ?? 0, backend, 'the node');
+    for (const [index, mode] of (['gate', 'reload'] as const).entries())
+      opened.push(await openEdge(join(folder.path, mode), mode, ports[index] ?? 0, ports.slice(2)));
+    const [gate, plain] = opened as [OpenEdge, OpenEdge];
+    for (const edge of opened) await measure(edge, 1000);
+    const pairs: { gate: Sample; plain: Sample }[] = [];
+    for (let index = 0; index < rounds.pairs; index += 1) {
+      const isFirst = index % 2 === 0;
+      const first = await measure(isFirst ? gate : plain, rounds.runMs);
+      const second = await measure(isFirst ? plain : gate, rounds.runMs);
+      pairs.push(isFirst ? { gate: first, plain: second } : { gate: second, plain: first });
+    }
+    sayPairs(pairs, rounds);
+  } finally {
+    for (const { edge } of opened) await edge.close(AbortSignal.timeout(5000));
+    await end(backend);
+    folder.remove();
+  }
+}
+
+function writeBackend(folder: string, ports: readonly number[]): string {
+  mkdirSync(join(folder, 'temp'));
+  const path = join(folder, 'nginx.conf');
+  const temps = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path temp/${name};`,
+  );
+  const listens = ports.map((port) => `listen 127.0.0.1:${port};`);
+  writeFileSync(
+    path,
+    `daemon off; worker_processes 1; pid nginx.pid; error_log error.log; events {} http { ${temps.join(' ')} access_log off;
+     keepalive_requests 1000000; server { ${listens.join(' ')} location / { return 200 "hello\\n"; } } }`,
+  );
+  return path;
+}
+
+async function openEdge(
+  directory: string,
+  mode: 'gate' | 'reload',
+  port: number,
+  nodePorts: readonly number[],
+): Promise<OpenEdge> {
+  mkdirSync(directory);
+  const edge = createNginxEdge({
+    kind: 'managed',
+    name: mode,
+    service: 'shop',
+    mode,
+    nginx,
+    directory,
+    listen: { kind: 'tcp', host: '127.0.0.1', port },
+    nodes: nodePorts.map((nodePort, index) => ({
+      name: `node-${index}`,
+      weight: 1,
+      address: { kind: 'tcp', host: '127.0.0.1', port: nodePort },
+    })),
+    balance: { type: 'round_robin' },
+    quiesceTimeoutMs: 10_000,
+    environment: process.env,
+    logger: pino({ level: 'silent' }),
+  });
+  await edge.open([], AbortSignal.timeout(20_000));
+  const { pid = 0 } = await edge.status(AbortSignal.timeout(2000));
+  return { edge, port, pid };
+}
+
+async function measure({ port, pid }: OpenEdge, runMs: number): Promise<Sample> {
+  const before = cpuOf(pid);
+  const seconds = Math.max(1, Math.round(runMs / 1000));
+  const words = ['-t1', `-c${connections}`, `-d${seconds}s`, `http://127.0.0.1:${port}/`];
+  const loader = spawn(wrk, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [output] = await Promise.all([text(loader.stdout), once(loader, 'close')]);
+  // What was under way at the end is answered, and its CPU time noted.
+  await pause(100);
+  const answered = Number(/(\d+) requests in/.exec(output)?.[1] ?? 0);
+  if (answered === 0 || /Non-2xx/.test(output)) throw new Error(`wrk: ${output}`);
+  const cpuUsPerRequest = ((cpuOf(pid) - before) * 1000) / answered;
+  return { rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1] ?? 0), cpuUsPerRequest };
+}
+
+function cpuOf(pid: number): number {
+  return treeOf(pid).reduce((sum, one) => sum + cpuMsOf(one), 0);
+}
+
+function sayPairs(pairs: readonly { gate: Sample; plain: Sample }[], { runMs }: Rounds): void {
+  const ratio = (pick: (sample: Sample) => number): string =>
+    spread(
+      pairs.map(({ gate, plain }) => pick(gate) / pick(plain)),
+      3,
+    );
+  const of = (pick: (sample: Sample) => number, kind: 'gate' | 'plain'): string =>
+    median(pairs.map((pair) => pick(pair[kind]))).toFixed(1);
+  const load = loadavg()[0]?.toFixed(1);
+  say(`\n${pairs.length} pairs of ${runMs} ms, ${connections} connections, ${nodes} nodes, load ${load}\n`);
+  say('| nothing is out | with the gate | without | ratio of pairs: median (least to most) |');
+  say('|---|---|---|---|');
+  const rate = (sample: Sample): number => sample.rate;
+  const cpu = (sample: Sample): number => sample.cpuUsPerRequest;
+  say(`| requests/s | ${of(rate, 'gate')} | ${of(rate, 'plain')} | ${ratio(rate)} |`);
+  say(`| CPU of the edge per request, µs | ${of(cpu, 'gate')} | ${of(cpu, 'plain')} | ${ratio(cpu)} |`);
+}
