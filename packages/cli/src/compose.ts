@@ -11,7 +11,6 @@ import {
   createNginxEdge,
   createServerRunner,
   createSystemdRunner,
-  type LaunchOptions,
   type NginxEdgeOptions,
   type NodeRunner,
   openSqliteStore,
@@ -19,6 +18,8 @@ import {
 } from '@lameduck/controller';
 import { type Config, type EdgeConfig, killMarginMs, type NodeConfig, variableOf } from '@lameduck/core';
 import type { Logger } from 'pino';
+import { composeHooks } from './compose-hooks.ts';
+import { launchOptions } from './launch-options.ts';
 import type { ServicePaths } from './paths.ts';
 import { promiseToken } from './promise-token.ts';
 import { version } from './version.ts';
@@ -43,6 +44,7 @@ export function composeController(
     edges: config.edges.map((edge) => createNginxEdge(edgeOptions(edge, config, paths, logger))),
     runners: new Map(config.nodes.map((node) => [node.name, composeRunner(node, config, paths, logger)])),
     checks: createHealthChecks(config, logger),
+    hooks: composeHooks(config, paths, logger),
     clock: systemClock,
     logger,
     version,
@@ -137,17 +139,6 @@ export function composeRunner(
     case 'systemd':
       return createSystemdRunner({ node: node.name, unit: node.unit, isUserUnit: node.isUserUnit, logger });
   }
-}
-
-function launchOptions({ env, launch }: NodeConfig, paths: ServicePaths): LaunchOptions {
-  const absolute = (path: string): string => resolve(paths.folder, path);
-  const { logFile } = launch;
-  return {
-    ...launch,
-    env,
-    envFiles: launch.envFiles.map(absolute),
-    logFile: logFile === undefined ? undefined : absolute(logFile),
-  };
 }
 
 /** For attached edges the user decides whether they make the promise. */

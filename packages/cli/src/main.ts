@@ -6,7 +6,7 @@ const exitCodeHelp = `
 Exit codes:
   0 ok · 1 failed · 2 usage · 3 not running, or the application could not start · 4 no such node
   5 deadline passed (killed) · 6 refused by the availability guard
-  7 nginx test or reload failed, rolled back · 78 configuration`;
+  7 nginx test or reload failed, rolled back · 8 done with --force, against the guard · 78 configuration`;
 
 type AddCommand = (program: Command) => void;
 

@@ -1,16 +1,18 @@
 import {
   type Config,
-  guardRemoval,
   type HistoryEntry,
   LameduckError,
   type OperationKind,
+  type OperationPlan,
   type OperationReport,
   type PauseStatus,
   type RolloutReport,
+  type RolloutStatus,
   type ServiceStatus,
 } from '@lameduck/core';
 import type { Logger } from 'pino';
 import { Arrivals } from './arrivals.ts';
+import { edgeTraffic } from './canary-watch.ts';
 import { Changes } from './changes.ts';
 import { createEdgeSet } from './edge-set.ts';
 import type { OnEffect } from './effect-point.ts';
@@ -20,18 +22,21 @@ import { joinService, releaseService } from './join-service.ts';
 import { measuredStore } from './metrics/measured-store.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { Tally } from './metrics/tally.ts';
-import { availability, createNodeRecord, type NodeRecord, noteState } from './node-record.ts';
+import { createNodeRecord, type NodeRecord, noteState } from './node-record.ts';
+import type { OperationOptions } from './operation-spec.ts';
 import { type LeaveRequest, Operations } from './operations.ts';
 import { PassiveWatch } from './passive-watch.ts';
 import { ServicePause } from './pause.ts';
+import { type PlanParts, planOperation, planRollout } from './plan-operation.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Edge } from './ports/edge.ts';
 import type { HealthChecks } from './ports/health-checks.ts';
+import type { NodeHooks } from './ports/node-hooks.ts';
 import type { NodeRunner } from './ports/node-runner.ts';
 import type { Store } from './ports/store.ts';
 import { Revival } from './revival.ts';
+import { type RolloutRequest, Rollouts } from './rollouts.ts';
 import type { OnProgress } from './run-operation.ts';
-import { runRollout } from './run-rollout.ts';
 import { type ServiceLife, startService, stopService } from './service-life.ts';
 import { createServiceStore } from './store/service-store.ts';
 import { TrafficWatch } from './traffic-watch.ts';
@@ -49,6 +54,8 @@ export interface ControllerParts {
   readonly runners: ReadonlyMap<string, NodeRunner>;
   readonly store: Store;
   readonly checks: HealthChecks;
+  /** Of the nodes that have any, by name. */
+  readonly hooks?: ReadonlyMap<string, NodeHooks>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Of lameduck, for its metrics. */
@@ -68,11 +75,25 @@ export interface Controller {
   open(signal: AbortSignal): Promise<void>;
   status(): Promise<ServiceStatus>;
   /** Resolves with the report however the operation ends. Throws `noSuchNode`, `busy`, `notRunning`. */
-  operate(kind: OperationKind, node: string, onProgress: OnProgress): Promise<OperationReport>;
+  operate(
+    kind: OperationKind,
+    node: string,
+    onProgress: OnProgress,
+    options?: OperationOptions,
+  ): Promise<OperationReport>;
+  /** What the operation would do; touches nothing. Throws as `operate`. */
+  planOperation(kind: OperationKind, node: string, options?: OperationOptions): Promise<OperationPlan>;
   /** A node was sent SIGTERM by somebody else: takes it out, lets it end and starts it again. Throws `notRunning`. */
   leave(node: string, request: LeaveRequest, onProgress: OnProgress): Promise<OperationReport>;
-  /** Restarts all nodes, `batch` at a time. Throws `busy`, `refused`. */
-  rollout(batch: number, onProgress: OnProgress): Promise<RolloutReport>;
+  /** Restarts all nodes, in batches, canaries first. Throws `busy`, `refused`, `usage`, `noSuchNode`. */
+  rollout(request: RolloutRequest, onProgress: OnProgress): Promise<RolloutReport>;
+  planRollout(request: RolloutRequest): Promise<OperationPlan>;
+  /** The rollout under way, or the last one of this controller. */
+  rolloutStatus(): RolloutStatus | undefined;
+  /** Each throws `notRunning` where no rollout is under way that could obey. */
+  pauseRollout(by?: string): RolloutStatus;
+  resumeRollout(by?: string): RolloutStatus;
+  abortRollout(by?: string): RolloutStatus;
   /** Lets all requests wait at the edges, each at most `holdMs` (`availability.hold`). Throws `edgeRejected`, `edgeUnproven`. */
   pause(by?: string, holdMs?: number): Promise<PauseStatus>;
   /** Sends requests on again, those that wait first. */
@@ -100,6 +121,7 @@ class ServiceController implements Controller {
   readonly #operations: Operations;
   readonly #life: ServiceLife;
   readonly #arrivals: Arrivals;
+  readonly #rollouts: Rollouts;
   readonly #passive: PassiveWatch;
   readonly #closing = new AbortController();
 
@@ -129,7 +151,8 @@ class ServiceController implements Controller {
     const revival = new Revival({ clock, logger, start, onDeath: changes.notify, isOwner, closing });
     const store = createServiceStore(measuredStore(parts.store, tally, clock));
     const kept = { store, unsettled: new Unsettled(clock, logger) };
-    const shared = { ...parts, ...kept, records, edges, monitor };
+    const hooks = parts.hooks ?? new Map();
+    const shared = { ...parts, ...kept, records, edges, monitor, hooks };
     const { onEffect = () => {} } = parts;
     const told = {
       onStarted: revival.follow,
@@ -144,6 +167,12 @@ class ServiceController implements Controller {
     this.#operations = new Operations({ ...shared, isOwner, changes, closing, ...told });
     this.#life = { ...shared, isOwner, isolation, revival, operations: this.#operations, pause };
     this.#arrivals = new Arrivals(this.#life, closing);
+    this.#rollouts = new Rollouts({
+      ...shared,
+      closing,
+      readTraffic: edgeTraffic(parts.edges),
+      operate: (kind, node, onProgress, options) => this.operate(kind, node, onProgress, options),
+    });
     this.traffic = new TrafficWatch(records, parts.edges, around);
     const metered = { ...parts, records, traffic: this.traffic, tally, panic: () => isolation.panic };
     this.metrics = createMetrics(metered);
@@ -152,7 +181,8 @@ class ServiceController implements Controller {
 
   async open(signal: AbortSignal): Promise<void> {
     const bring = this.#life.isOwner ? startService : joinService;
-    await bring(this.#life, AbortSignal.any([signal, this.#closing.signal]));
+    const isAdopted = await bring(this.#life, AbortSignal.any([signal, this.#closing.signal]));
+    await this.#rollouts.takeUp(isAdopted);
     for (const record of this.#records) noteState(record, this.#parts.clock.now());
     this.#life.monitor.start();
     this.#passive.start();
@@ -169,34 +199,59 @@ class ServiceController implements Controller {
     ]);
     const { panic } = this.#life.isolation;
     const { status: paused } = this.#life.pause;
-    const onPause = paused === undefined ? {} : { paused };
-    const common = { service: this.#parts.config.service, pid: process.pid, edges, ...onPause, nodes };
-    return panic === undefined ? common : { ...common, panic };
+    const rollout = this.#rollouts.status();
+    const common = { service: this.#parts.config.service, pid: process.pid, edges, nodes };
+    return {
+      ...common,
+      ...(paused === undefined ? {} : { paused }),
+      ...(panic === undefined ? {} : { panic }),
+      ...(rollout === undefined ? {} : { rollout }),
+    };
   }
 
-  async operate(kind: OperationKind, node: string, onProgress: OnProgress): Promise<OperationReport> {
-    return this.#operations.run(kind, findRecord(this.#records, node), onProgress);
+  async operate(
+    kind: OperationKind,
+    node: string,
+    onProgress: OnProgress,
+    options: OperationOptions = {},
+  ): Promise<OperationReport> {
+    return this.#operations.run(kind, findRecord(this.#records, node), onProgress, options);
+  }
+
+  async planOperation(
+    kind: OperationKind,
+    node: string,
+    { force }: OperationOptions = {},
+  ): Promise<OperationPlan> {
+    return planOperation(this.#planParts(), kind, findRecord(this.#records, node), force === true);
   }
 
   async leave(node: string, request: LeaveRequest, onProgress: OnProgress): Promise<OperationReport> {
     return this.#operations.leave(findRecord(this.#records, node), request, onProgress);
   }
 
-  async rollout(batch: number, onProgress: OnProgress): Promise<RolloutReport> {
-    const records = this.#records;
-    const isTaken = ({ out }: NodeRecord): boolean => out.has('operator') || out.has('stopped');
-    const nodes = names(records.filter((record) => !isTaken(record)));
-    refuseWideBatch(this.#parts.config, records, nodes.slice(0, batch));
-    const parts = {
-      clock: this.#parts.clock,
-      store: this.#life.store,
-      unsettled: this.#life.unsettled,
-      logger: this.#parts.logger,
-      nodes,
-      skipped: names(records.filter(isTaken)),
-      restart: (node: string, report: OnProgress) => this.operate('restart', node, report),
-    };
-    return runRollout(parts, batch, onProgress);
+  rollout(request: RolloutRequest, onProgress: OnProgress): Promise<RolloutReport> {
+    return this.#rollouts.run(request, onProgress);
+  }
+
+  async planRollout(request: RolloutRequest): Promise<OperationPlan> {
+    return planRollout(this.#planParts(), this.#rollouts.draft(request));
+  }
+
+  rolloutStatus(): RolloutStatus | undefined {
+    return this.#rollouts.status();
+  }
+
+  pauseRollout(by?: string): RolloutStatus {
+    return this.#rollouts.pause(by);
+  }
+
+  resumeRollout(by?: string): RolloutStatus {
+    return this.#rollouts.resume(by);
+  }
+
+  abortRollout(by?: string): RolloutStatus {
+    return this.#rollouts.abort(by);
   }
 
   pause(by?: string, holdMs?: number): Promise<PauseStatus> {
@@ -219,6 +274,7 @@ class ServiceController implements Controller {
     this.metrics.close();
     await this.#life.isolation.settled();
     await this.#operations.settled();
+    await this.#rollouts.settled();
     await this.#life.unsettled.close();
     try {
       if (this.#life.isOwner) await stopService(this.#life, signal);
@@ -227,6 +283,11 @@ class ServiceController implements Controller {
       await this.#parts.checks.close();
       await this.#parts.store.close();
     }
+  }
+
+  #planParts(): PlanParts {
+    const { config, edges, clock, hooks = new Map() } = this.#parts;
+    return { config, records: this.#records, edges, hooks, clock };
   }
 }
 
@@ -237,10 +298,6 @@ function runnerOf(parts: ControllerParts, node: string): NodeRunner {
   return runner;
 }
 
-function names(records: readonly NodeRecord[]): readonly string[] {
-  return records.map((record) => record.config.name);
-}
-
 function findRecord(records: readonly NodeRecord[], node: string): NodeRecord {
   const record = records.find((candidate) => candidate.config.name === node);
   if (record !== undefined) return record;
@@ -249,12 +306,6 @@ function findRecord(records: readonly NodeRecord[], node: string): NodeRecord {
     node,
     names,
   });
-}
-
-/** A batch that the guard would refuse half-way is refused before its first node is touched. */
-function refuseWideBatch(config: Config, records: readonly NodeRecord[], batch: readonly string[]): void {
-  const verdict = guardRemoval(records.map(availability), batch, config.availability.minAvailable);
-  if (!verdict.allowed) throw new LameduckError('refused', verdict.reason);
 }
 
 function logTransition(logger: Logger, record: NodeRecord, from: string): void {

@@ -1,5 +1,6 @@
 export { createAppRunner } from './adapters/app/app-runner.ts';
 export { createGunicornRunner } from './adapters/gunicorn/gunicorn-runner.ts';
+export { createShellHooks } from './adapters/hooks/shell-hooks.ts';
 export type { EdgeFinding } from './adapters/nginx/audit/finding.ts';
 export {
   type AttachedNginx,
@@ -20,6 +21,7 @@ export { type ApiServer, isAnswering, serveApi } from './api/server.ts';
 export { createHealthChecks } from './checks/create-checks.ts';
 export { type Controller, type ControllerParts, createController } from './controller.ts';
 export type { Edge } from './ports/edge.ts';
+export type { NodeHooks } from './ports/node-hooks.ts';
 export type { NodeRunner } from './ports/node-runner.ts';
 export type { LaunchOptions } from './processes/launch-options.ts';
 export { prepareSocketFolder, socketPath } from './socket-path.ts';

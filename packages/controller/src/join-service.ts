@@ -5,17 +5,19 @@ import { findInterrupted, settleInterrupted } from './take-over.ts';
 /**
  * Takes up a service that somebody else runs: nodes that run are adopted, those that do not stay `stopped`, nothing is
  * started or signalled but what an interrupted operation still asks for. Edges that are ours (managed) are started
- * where they do not run: nobody else could.
+ * where they do not run: nobody else could. Always adopted, as the answer says.
  */
-export async function joinService(life: ServiceLife, signal: AbortSignal): Promise<void> {
+export async function joinService(life: ServiceLife, signal: AbortSignal): Promise<true> {
   await Promise.all(life.records.map(findProcess));
   const interrupted = await findInterrupted(life);
   await applyWishes(life);
   for (const record of life.records) respectStart(record);
   await openEdges(life, signal);
+  await life.pause.takeOver(true);
   const resumed = await settleInterrupted(life, interrupted, signal);
   const others = life.records.filter((record) => !resumed.has(record));
   await Promise.all([...resumed.values(), ...others.map((record) => joinNode(life, record, signal))]);
+  return true;
 }
 
 /** Lets go of edges and nodes, which go on as they are. */

@@ -17,6 +17,8 @@ export interface HeldOperation {
   readonly kind: OperationKind;
   readonly beganAt: number;
   phase: PhaseName;
+  /** Who asked for it, where that is known. */
+  readonly by?: string | undefined;
 }
 
 /** What the controller knows of one node; the only mutable record of it. */

@@ -12,7 +12,9 @@ import type { HealthMonitor } from './health-monitor.ts';
 import type { NodeRecord } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
 import type { EdgeProgress, Proof } from './ports/edge.ts';
+import type { NodeHooks } from './ports/node-hooks.ts';
 import type { ProcessIdentity } from './ports/node-runner.ts';
+import { rollBackNode } from './roll-back.ts';
 import type { OnProgress } from './run-operation.ts';
 
 /** How often the edges are asked for the requests in flight while an operation waits for them to end. */
@@ -33,6 +35,8 @@ export interface OperationSurroundings {
   readonly turn: (signal: AbortSignal) => Promise<void>;
   /** Resolves when it is durable that the operation is about to do this; `proofs` are the edges' acknowledgements. */
   readonly note: (phase: PhaseName, proofs: readonly Proof[]) => Promise<void>;
+  /** The node's, where it has any. */
+  readonly hooks: NodeHooks | undefined;
   readonly onEffect: OnEffect;
   readonly observe: (event: OperationEvent, from: OperationState, to: OperationState) => void;
 }
@@ -57,6 +61,8 @@ const notes: Partial<Record<ShellEffect, { readonly phase: PhaseName; readonly i
   terminate: { phase: 'terminate', isRequired: true },
   awaitExit: { phase: 'wait', isRequired: false },
   kill: { phase: 'kill', isRequired: false },
+  deploy: { phase: 'deploy', isRequired: false },
+  rollBack: { phase: 'rollBack', isRequired: false },
   start: { phase: 'start', isRequired: false },
   restore: { phase: 'return', isRequired: false },
 };
@@ -73,6 +79,8 @@ export class OperationShell {
   #refusal: string | undefined;
   #proofs: readonly Proof[] = [];
   #sessions = 0;
+  /** Of the process that was started last: nothing of it counts any more once it is rolled back. */
+  #startGivenUp = new AbortController();
 
   constructor(
     spec: OperationSpec,
@@ -96,14 +104,15 @@ export class OperationShell {
     return this.#sessions === 0 ? report : { ...report, sessions: this.#sessions };
   }
 
-  run(effect: ShellEffect): void {
+  /** `reason`: of an effect that has one. */
+  run(effect: ShellEffect, reason?: string): void {
     // what is waited for meanwhile may see the process end: this effect is about the one that there was
     const process = this.#record.process;
     this.#attempt(async () => {
       await this.#note(effect);
       if (this.#signal.aborted) return;
       this.#reach(effect, 'before');
-      const event = await this.#effects[effect](process);
+      const event = await this.#effects[effect](process, reason);
       if (event === undefined) return;
       this.#reach(effect, 'after');
       this.#send(event);
@@ -111,7 +120,10 @@ export class OperationShell {
   }
 
   readonly #effects: Readonly<
-    Record<ShellEffect, (process: ProcessIdentity | undefined) => Promise<UntimedEvent | undefined>>
+    Record<
+      ShellEffect,
+      (process: ProcessIdentity | undefined, reason?: string) => Promise<UntimedEvent | undefined>
+    >
   > = {
     checkGuard: async () => this.#checkGuard(),
     awaitTurn: async () => {
@@ -151,7 +163,21 @@ export class OperationShell {
       this.#record.process = undefined;
       return { type: 'killed', pids };
     },
+    deploy: async () => {
+      await this.#around.hooks?.run('beforeStart', { action: 'deploy' }, this.#signal);
+      return { type: 'deployed' };
+    },
+    rollBack: (process, reason) => {
+      const { clock, hooks } = this.#around;
+      this.#startGivenUp.abort();
+      const parts = { clock, hooks, limits: this.#spec.limits, reason };
+      return rollBackNode(this.#record, process, parts, this.#signal);
+    },
     start: () => this.#start(),
+    abandonStart: async () => {
+      this.#startGivenUp.abort();
+      return undefined;
+    },
     awaitHealth: async () => {
       await this.#around.monitor.risen(this.#record, this.#signal);
       return { type: 'healthRisen' };
@@ -182,15 +208,42 @@ export class OperationShell {
   }
 
   async #start(): Promise<UntimedEvent> {
-    const identity = await this.#record.runner.start(this.#signal);
+    const identity = await this.#startOrGiveUp();
     this.#record.process = identity;
+    const { signal } = this.#startGivenUp;
     this.#attempt(async () => {
-      const log = await this.#record.runner.died(identity, this.#signal);
+      const log = await this.#untilDeath(identity, signal);
+      if (log === undefined) return;
       this.#record.process = undefined;
       const reason = `Cannot start node "${this.#node}": it ended before it was ready: ${log.trimEnd()}`;
       this.#send({ type: 'failed', code: 'startFailed', reason });
     });
     return { type: 'started' };
+  }
+
+  /** The end of its log; `undefined` once it is none of our business. */
+  async #untilDeath(identity: ProcessIdentity, givenUp: AbortSignal): Promise<string | undefined> {
+    const either = AbortSignal.any([givenUp, this.#signal]);
+    try {
+      const log = await this.#record.runner.died(identity, either);
+      return givenUp.aborted ? undefined : log;
+    } catch (thrown) {
+      if (givenUp.aborted) return undefined;
+      throw thrown;
+    }
+  }
+
+  /** A start that takes too long ends, with nothing left of it, before the node can be rolled back. */
+  async #startOrGiveUp(): Promise<ProcessIdentity> {
+    this.#startGivenUp = new AbortController();
+    const { signal } = this.#startGivenUp;
+    try {
+      return await this.#record.runner.start(AbortSignal.any([signal, this.#signal]));
+    } catch (thrown) {
+      if (!signal.aborted || this.#signal.aborted) throw thrown;
+      const ms = this.#spec.limits.startupMs;
+      throw new LameduckError('startFailed', `node "${this.#node}" has not started ${ms} ms after its start`);
+    }
   }
 
   async #note(effect: ShellEffect): Promise<void> {

@@ -1,5 +1,30 @@
-import type { Config, OperationKind, OperationSpec } from '@lameduck/core';
+import type {
+  Config,
+  DeploySpec,
+  InterruptedOperation,
+  OperationKind,
+  OperationSpec,
+  PhaseName,
+  ResumePhase,
+} from '@lameduck/core';
 import type { NodeRecord } from './node-record.ts';
+import type { NodeHooks } from './ports/node-hooks.ts';
+import type { OperationNote } from './store/operation-log.ts';
+
+/** How an operation that somebody asks for differs from a plain one. */
+export interface OperationOptions {
+  /** Overrules the guard of availability, and nothing else. */
+  readonly force?: boolean | undefined;
+  /** Who asks, as others are told. */
+  readonly by?: string | undefined;
+  /** For a restart that changes the version: which hook runs. */
+  readonly hook?: 'beforeStart' | 'rollBack' | undefined;
+  /** Why, where its hooks should know. */
+  readonly reason?: string | undefined;
+}
+
+/** Of the time until a leaving node goes in any case, what it waits for its turn; the rest is for the edges. */
+export const patienceShare: number = 2 / 3;
 
 /** An operation on one node within the limits of the configuration. */
 export function operationSpec(
@@ -16,5 +41,62 @@ export function operationSpec(
       marginMs: shutdown.marginMs,
       startupMs: startup.timeoutMs,
     },
+  };
+}
+
+/** The same as it was asked for. */
+export function requestedSpec(
+  kind: OperationKind,
+  record: NodeRecord,
+  config: Config,
+  hooks: NodeHooks | undefined,
+  { force, hook, reason }: OperationOptions,
+): OperationSpec {
+  return {
+    ...operationSpec(kind, record, config),
+    ...(force === true ? { isForced: true } : {}),
+    ...(hook === undefined ? {} : deploySpec(hooks, hook)),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+/** One that another controller began. The deployment was that one's: what is left to do is the way back from it. */
+export function resumedSpec(
+  note: InterruptedOperation,
+  resumeAt: ResumePhase,
+  record: NodeRecord,
+  config: Config,
+  hooks: NodeHooks | undefined,
+): OperationSpec {
+  const hook = note.hook === 'rollBack' ? 'rollBack' : 'none';
+  const deploy = note.hook === undefined ? {} : deploySpec(hooks, hook);
+  return { ...operationSpec(note.kind, record, config), ...deploy, resumeAt };
+}
+
+/** Nothing where the node has no hooks: then it is a plain restart. */
+function deploySpec(hooks: NodeHooks | undefined, hook: DeploySpec['hook']): { deploy?: DeploySpec } {
+  if (hooks === undefined) return {};
+  const has = (name: 'beforeStart' | 'rollBack'): boolean => hooks.describe(name) !== undefined;
+  return { deploy: { hook: hook !== 'none' && has(hook) ? hook : 'none', canRollBack: has('rollBack') } };
+}
+
+/** Where an operation begins that does not take the node out first. */
+const firstPhases: Partial<Record<OperationKind, PhaseName>> = { start: 'start', ready: 'health' };
+
+/** What is noted of an operation before it begins. */
+export function operationDraft(
+  spec: OperationSpec,
+  { process }: NodeRecord,
+  beganAt: string,
+): Omit<OperationNote, 'id' | 'controller'> {
+  const { kind, node } = spec;
+  return {
+    kind,
+    node,
+    beganAt,
+    phase: firstPhases[kind] ?? 'check',
+    ...(spec.patienceMs === undefined ? {} : { cause: 'node' }),
+    ...(process === undefined ? {} : { process }),
+    ...(spec.deploy === undefined ? {} : { hook: spec.deploy.hook }),
   };
 }

@@ -1,6 +1,5 @@
 import {
   type Config,
-  guardRemoval,
   interruptedReport,
   LameduckError,
   type OperationEvent,
@@ -9,7 +8,6 @@ import {
   type OperationSpec,
   type OperationState,
   outAfter,
-  type PhaseName,
   type ResumePhase,
   wishAfter,
 } from '@lameduck/core';
@@ -17,15 +15,24 @@ import type { Logger } from 'pino';
 import type { Changes } from './changes.ts';
 import type { EdgeSet } from './edge-set.ts';
 import type { EffectPoint, OnEffect } from './effect-point.ts';
+import { askGuard, type GuardVerdict, withHolders } from './guard.ts';
 import type { HealthMonitor } from './health-monitor.ts';
-import { availability, type NodeRecord, noteState } from './node-record.ts';
+import { type NodeRecord, noteState } from './node-record.ts';
 import type { OperationSurroundings } from './operation-shell.ts';
-import { operationSpec } from './operation-spec.ts';
+import {
+  type OperationOptions,
+  operationDraft,
+  operationSpec,
+  patienceShare,
+  requestedSpec,
+  resumedSpec,
+} from './operation-spec.ts';
 import type { Clock } from './ports/clock.ts';
+import type { NodeHooks } from './ports/node-hooks.ts';
 import type { ProcessIdentity } from './ports/node-runner.ts';
 import { refuseBusy, refuseImpossible, refuseLeave, refuseUnrecorded, releasedPhases } from './refusals.ts';
 import { type OnProgress, runOperation } from './run-operation.ts';
-import type { NotedOperation, OperationNote, OperationRecord } from './store/operation-log.ts';
+import { type NotedOperation, type OperationRecord, unrecorded } from './store/operation-log.ts';
 import type { ServiceStore } from './store/service-store.ts';
 import type { Unsettled } from './unsettled.ts';
 
@@ -47,6 +54,8 @@ export interface OperationsParts {
   /** Told of each report. */
   readonly onEnded: (report: OperationReport) => void;
   readonly onEffect: OnEffect;
+  /** By node, of those that have any. */
+  readonly hooks: ReadonlyMap<string, NodeHooks>;
   readonly changes: Changes;
   /** Whether nodes end with the controller; else what it leaves under way is settled by the next one. */
   readonly isOwner: boolean;
@@ -62,9 +71,6 @@ export interface LeaveRequest {
   readonly waitMs: number;
 }
 
-/** Of the time until a leaving node goes in any case, what it waits for its turn; the rest is for the edges. */
-const patienceShare = 2 / 3;
-
 /** Who wants an operation: an operator is refused where it cannot be recorded, a node needs it in any case. */
 type Wanted = 'byOperator' | 'byNode';
 
@@ -78,11 +84,18 @@ export class Operations {
   }
 
   /** Resolves with the report however the operation ends. Throws `busy`, `notRunning`, `usage`. */
-  async run(kind: OperationKind, record: NodeRecord, onProgress: OnProgress): Promise<OperationReport> {
+  async run(
+    kind: OperationKind,
+    record: NodeRecord,
+    onProgress: OnProgress,
+    options: OperationOptions = {},
+  ): Promise<OperationReport> {
     this.#parts.closing.throwIfAborted();
     refuseBusy(record, kind, this.#parts.clock);
     refuseImpossible(record, kind);
-    return this.#perform(operationSpec(kind, record, this.#parts.config), record, onProgress, 'byOperator');
+    const hooks = this.#parts.hooks.get(record.config.name);
+    const spec = requestedSpec(kind, record, this.#parts.config, hooks, options);
+    return this.#perform(spec, record, onProgress, 'byOperator', options.by);
   }
 
   /**
@@ -133,9 +146,10 @@ export class Operations {
     signal: AbortSignal,
   ): Promise<void> {
     const { note } = noted;
-    const spec = { ...operationSpec(note.kind, record, this.#parts.config), resumeAt: at };
+    const { config, hooks } = this.#parts;
+    const spec = resumedSpec(note, at, record, config, hooks.get(record.config.name));
     const kept = this.#parts.store.continueOperation(noted);
-    await this.#hold(spec, record, async () => {
+    await this.#hold(spec, record, undefined, async () => {
       const report = await this.#execute(spec, record, kept, () => {}, signal);
       if (this.#isLeftBehind(report, signal)) return;
       await this.#settle(record, report, kept, interruptedReport(note, 'resumed', report));
@@ -161,8 +175,9 @@ export class Operations {
     record: NodeRecord,
     onProgress: OnProgress,
     wanted: Wanted,
+    by?: string,
   ): Promise<OperationReport> {
-    return this.#hold(spec, record, async () => {
+    return this.#hold(spec, record, by, async () => {
       const kept = await this.#begin(spec, record, wanted);
       const report = await this.#execute(spec, record, kept, onProgress, this.#parts.closing);
       if (!this.#isLeftBehind(report, this.#parts.closing)) await this.#settle(record, report, kept, report);
@@ -187,9 +202,14 @@ export class Operations {
   }
 
   /** Holds the node's lock from before the first await to the end. */
-  async #hold<T>(spec: OperationSpec, record: NodeRecord, work: () => Promise<T>): Promise<T> {
+  async #hold<T>(
+    spec: OperationSpec,
+    record: NodeRecord,
+    by: string | undefined,
+    work: () => Promise<T>,
+  ): Promise<T> {
     const { clock, changes, onReleased } = this.#parts;
-    record.operation = { kind: spec.kind, beganAt: clock.now(), phase: spec.resumeAt ?? 'check' };
+    record.operation = { kind: spec.kind, beganAt: clock.now(), phase: spec.resumeAt ?? 'check', by };
     const working = work();
     this.#underWay.add(working);
     try {
@@ -206,14 +226,7 @@ export class Operations {
   async #begin(spec: OperationSpec, record: NodeRecord, wanted: Wanted): Promise<OperationRecord> {
     const { store, clock, logger } = this.#parts;
     const { kind, node } = spec;
-    const draft: Omit<OperationNote, 'id' | 'controller'> = {
-      kind,
-      node,
-      beganAt: clock.timestamp(),
-      phase: firstPhases[kind] ?? 'check',
-      ...(spec.patienceMs === undefined ? {} : { cause: 'node' }),
-      ...(record.process === undefined ? {} : { process: record.process }),
-    };
+    const draft = operationDraft(spec, record, clock.timestamp());
     try {
       this.#reach(spec, 'begin', 'before');
       await this.#parts.unsettled.settle(node);
@@ -230,13 +243,13 @@ export class Operations {
   }
 
   /** Decides and reserves in one turn: two operations never both take the last node. */
-  readonly #guard = (record: NodeRecord): ReturnType<typeof guardRemoval> => {
-    const { config, records } = this.#parts;
-    const { minAvailable } = config.availability;
-    const verdict = guardRemoval(records.map(availability), [record.config.name], minAvailable);
+  #guard(record: NodeRecord, spec: OperationSpec): GuardVerdict {
+    const { config, records, clock } = this.#parts;
+    const names = [record.config.name];
+    const verdict = askGuard(config, records, names);
     if (verdict.allowed) record.out.add('operation');
-    return verdict;
-  };
+    return spec.patienceMs === undefined ? withHolders(verdict, records, names, clock) : verdict;
+  }
 
   readonly #overruleGuard = (record: NodeRecord): void => void record.out.add('operation');
 
@@ -265,8 +278,10 @@ export class Operations {
         ...(proofs.length === 0 ? {} : { proofs }),
       });
     const turn = (waiting: AbortSignal): Promise<void> => changes.next(waiting);
-    const guards = { guard: this.#guard, overruleGuard: this.#overruleGuard, turn };
-    const around = { edges, monitor, clock, ...guards, note, onEffect, observe };
+    const guard = (asked: NodeRecord): GuardVerdict => this.#guard(asked, spec);
+    const guards = { guard, overruleGuard: this.#overruleGuard, turn };
+    const hooks = this.#parts.hooks.get(node);
+    const around = { edges, monitor, clock, ...guards, note, hooks, onEffect, observe };
     return runOperation(spec, record, around, onProgress, signal);
   }
 
@@ -304,9 +319,3 @@ export class Operations {
     this.#parts.onEffect({ operation: kind, node, effect, when });
   }
 }
-
-/** Where an operation begins that does not take the node out first. */
-const firstPhases: Partial<Record<OperationKind, PhaseName>> = { start: 'start', ready: 'health' };
-
-/** Of an operation that could not be recorded and that its node needs all the same. */
-const unrecorded: OperationRecord = { note: async () => {}, settle: async () => {} };

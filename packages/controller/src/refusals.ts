@@ -22,11 +22,11 @@ export function refuseBusy(record: NodeRecord, kind: OperationKind, clock: Clock
   const held = record.operation;
   if (held === undefined) return;
   const node = record.config.name;
-  const since = formatMs(clock.now() - held.beganAt);
+  const ms = clock.now() - held.beganAt;
   throw new LameduckError(
     'busy',
-    `Cannot ${kind} node "${node}": one operation at a time is wanted: "${held.kind}" has run for ${since} and is at ${held.phase}`,
-    { node, operation: held.kind, phase: held.phase },
+    `Cannot ${kind} node "${node}": one operation at a time is wanted: "${held.kind}"${held.by === undefined ? '' : ` of ${held.by}`} has run for ${formatMs(ms)} and is at ${held.phase}`,
+    { node, operation: held.kind, phase: held.phase, ms, ...(held.by === undefined ? {} : { by: held.by }) },
   );
 }
 

@@ -44,7 +44,7 @@ export function runOperation(
       ended.abort();
       resolve(shell.complete(effect.report));
     } else {
-      shell.run(effect.type);
+      shell.run(effect.type, effect.type === 'rollBack' ? effect.reason : undefined);
     }
   }
 

@@ -32,7 +32,6 @@ export async function settleInterrupted(
   interrupted: readonly Interrupted[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<NodeRecord, Promise<void>>> {
-  await life.unsettled.attempt('rollouts', () => life.store.settleRollouts());
   const resumed = new Map<NodeRecord, Promise<void>>();
   for (const { noted, record, process } of interrupted) {
     if (record === undefined || !isResumed(noted, process)) {

@@ -50,6 +50,7 @@ export async function nodeStatus(
             kind: operation.kind,
             phase: operation.phase,
             ms: Math.round(now - operation.beganAt),
+            ...(operation.by === undefined ? {} : { by: operation.by }),
           },
         }),
   };

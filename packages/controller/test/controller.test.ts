@@ -229,7 +229,7 @@ describe('the controller', () => {
     const rig = await openRig({ nodes: ['a', 'b', 'c', 'd'] });
     const pid = rig.node('d').running()?.pid;
     rig.node('b').failStarts(new LameduckError('startFailed', 'no database today'));
-    const report = await rig.controller.rollout(1, quiet);
+    const report = await rig.controller.rollout({ batch: 1 }, quiet);
     assert.equal(report.result, 'aborted');
     assert.deepEqual(
       report.nodes.map(({ node, result }) => [node, result]),
@@ -244,7 +244,7 @@ describe('the controller', () => {
 
   it('refuses a batch that would leave too few before it touches a node', async () => {
     const rig = await openRig();
-    await assert.rejects(rig.controller.rollout(3, quiet), { code: 'refused' });
+    await assert.rejects(rig.controller.rollout({ batch: 3 }, quiet), { code: 'refused' });
     for (const name of ['a', 'b', 'c']) assert.deepEqual(rig.node(name).signals(), []);
   });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import type { HistoryEntry, OperationKind } from '@lameduck/core';
+import { createFakeHooks, type FakeHooks } from '../src/adapters/fake/hooks.ts';
 import type { EffectPoint } from '../src/effect-point.ts';
 import { makeRig, never, type Rig, type RigOptions, until, worldOf } from './support/rig.ts';
 
@@ -22,6 +23,12 @@ function leave(rig: Rig): Promise<unknown> {
   const pid = rig.node('a').running()?.pid ?? 0;
   rig.node('a').signalFromElsewhere();
   return rig.controller.leave('a', { pid, waitMs: 90 }, quiet);
+}
+
+function failingHooks(): FakeHooks {
+  const hooks = createFakeHooks();
+  hooks.fail('beforeStart', 'exit 1');
+  return hooks;
 }
 
 const scenarios: readonly Scenario[] = [
@@ -47,6 +54,18 @@ const scenarios: readonly Scenario[] = [
     prepare: (rig) => rig.node('a').hang(),
     run: operate('stop'),
     ends: ['ready', 'stopped'],
+  },
+  {
+    title: 'restart that deploys',
+    options: { hooks: new Map([['a', createFakeHooks()]]) },
+    run: (rig) => rig.controller.rollout({ only: ['a'] }, quiet),
+    ends: ['ready'],
+  },
+  {
+    title: 'restart that deploys and is rolled back',
+    options: { hooks: new Map([['a', failingHooks()]]) },
+    run: (rig) => rig.controller.rollout({ only: ['a'] }, quiet),
+    ends: ['ready'],
   },
   {
     title: 'leave (announced by the node, against the guard)',

@@ -100,7 +100,7 @@ class World {
         rig.controller.operate(event.kind, event.node, quiet).catch(quiet);
         break;
       case 'rollout':
-        rig.controller.rollout(1, quiet).catch(quiet);
+        rig.controller.rollout({ batch: 1 }, quiet).catch(quiet);
         break;
       case 'leave':
         this.#leave(event.node);

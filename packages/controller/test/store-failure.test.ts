@@ -33,7 +33,7 @@ describe('a running controller whose store is full', () => {
         message: `Cannot ${kind} node "a": a store that takes its record is wanted: Cannot use the fake store: room on the disk is wanted: it is full`,
       });
     }
-    await assert.rejects(rig.controller.rollout(1, quiet), { code: 'storeFailed' });
+    await assert.rejects(rig.controller.rollout({ batch: 1 }, quiet), { code: 'storeFailed' });
     assert.deepEqual(await states(rig), ['ready', 'ready', 'ready']);
     assert.deepEqual(rig.node('a').signals(), []);
     rig.store.fill(false);

@@ -1,3 +1,4 @@
+import type { RolloutStatus } from './api-rollout.ts';
 import type { HealthVerdict } from './health.ts';
 import type { OperationKind, OperationReport, PhaseName, RolloutReport } from './report.ts';
 
@@ -28,7 +29,12 @@ export interface NodeStatus {
   readonly pid?: number;
   readonly workers: readonly { readonly pid: number; readonly state: string }[];
   /** The operation that holds the node's lock. */
-  readonly operation?: { readonly kind: OperationKind; readonly phase: PhaseName; readonly ms: number };
+  readonly operation?: {
+    readonly kind: OperationKind;
+    readonly phase: PhaseName;
+    readonly ms: number;
+    readonly by?: string;
+  };
 }
 
 export interface EdgeView {
@@ -64,6 +70,8 @@ export interface ServiceStatus {
   readonly panic?: { readonly down: number; readonly of: number };
   readonly paused?: PauseStatus;
   readonly nodes: readonly NodeStatus[];
+  /** The rollout under way, or the last one of this controller. */
+  readonly rollout?: RolloutStatus;
 }
 
 /** One line of the stream that an operation answers with; the last one holds the report. */
@@ -80,7 +88,9 @@ export type OperationProgress =
       readonly state: string;
       readonly processes?: number;
     }
-  | { readonly type: 'nodeReport'; readonly report: OperationReport };
+  | { readonly type: 'nodeReport'; readonly report: OperationReport }
+  /** How the rollout stands: after each change, and each second while its canary soaks. */
+  | { readonly type: 'rollout'; readonly status: RolloutStatus };
 
 export type OperationLine =
   | OperationProgress

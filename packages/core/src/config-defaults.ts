@@ -20,6 +20,12 @@ export const defaults: {
   readonly fall: number;
   readonly passiveErrors: number;
   readonly passiveWithinMs: number;
+  readonly rolloutBatch: number;
+  readonly soakMs: number;
+  readonly maxErrorRate: number;
+  readonly maxP99Ratio: number;
+  readonly minRequests: number;
+  readonly hookTimeoutMs: number;
 } = {
   // one process uses one core; two let one be replaced while the other serves
   workers: 2,
@@ -52,4 +58,15 @@ export const defaults: {
   // only where `passive` is asked for
   passiveErrors: 5,
   passiveWithinMs: 10_000,
+  rolloutBatch: 1,
+  // only where there is a canary; long enough for a cold start to be over and for a few hundred requests
+  soakMs: 30_000,
+  // of the canary's requests; below it are the errors that every service has
+  maxErrorRate: 0.01,
+  // a new process is slower than a warm one, but not by more
+  maxP99Ratio: 2,
+  // one error in fewer would be more than a hundredth already
+  minRequests: 100,
+  // a copy of an application and its dependencies
+  hookTimeoutMs: 300_000,
 };

@@ -189,6 +189,32 @@ const boundedHold: Rule = ({ availability: { hold } }) =>
           message: `must be at most ${longestHoldMs}ms, as requests that wait fill the edge: current value is ${hold}ms`,
         },
       ];
+/** Somebody must be left to follow a canary, and to be compared with it. */
+const sensibleRollout: Rule = ({ rollout, nodes }) => {
+  const most = nodes.length - 1;
+  const problem = (key: string, message: string): ConfigProblem => ({ path: ['rollout', key], message });
+  return [
+    ...(rollout.canary > most
+      ? [
+          problem(
+            'canary',
+            `must be fewer than the nodes (${nodes.length}): current value is ${rollout.canary}`,
+          ),
+        ]
+      : []),
+    ...(rollout.canary === 0 && rollout.soak !== undefined
+      ? [problem('soak', 'must be left out where no canary goes first (rollout.canary)')]
+      : []),
+    ...(typeof rollout.batch === 'number' && rollout.batch > nodes.length
+      ? [
+          problem(
+            'batch',
+            `must be at most the number of nodes (${nodes.length}): current value is ${rollout.batch}`,
+          ),
+        ]
+      : []),
+  ];
+};
 
 const rules: readonly Rule[] = [
   uniqueEdgeNames,
@@ -204,4 +230,5 @@ const rules: readonly Rule[] = [
   attainableMinimum,
   ({ nodes }) => nodes.flatMap((node, index) => checkLaunch(index, node)),
   boundedHold,
+  sensibleRollout,
 ];

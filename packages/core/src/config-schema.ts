@@ -4,6 +4,7 @@ import { defaults } from './config-defaults.ts';
 import { duration, positive } from './config-fields.ts';
 import { health } from './config-health-schema.ts';
 import { launchFields } from './config-launch.ts';
+import { hooks, rollout } from './config-rollout.ts';
 
 // Names and keys reach nginx, Lua, file names and process titles: nothing but these characters ever does.
 const namePattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
@@ -83,15 +84,18 @@ const node = z.strictObject({
   gunicorn: gunicorn.optional(),
   process: process.optional(),
   systemd: systemd.optional(),
+  hooks: hooks.optional(),
 });
 
 const balance = z.string().regex(balancePattern, {
   error: 'must be round_robin, least_conn, ip_hash or hash KEY (nginx variables such as $request_uri)',
 });
 
-const minAvailable = z.union([z.number().int().min(0), z.string().regex(/^(100|[1-9]?\d)%$/)], {
-  error: 'must be a number of nodes or a percentage such as 50%',
-});
+const minAvailableError = 'must be a number of nodes or a percentage such as 50%';
+const minAvailable = z.union(
+  [z.number().int().min(0), z.string().regex(/^(100|[1-9]?\d)%$/, { error: minAvailableError })],
+  { error: minAvailableError },
+);
 
 const panicError = 'must be a percentage of the nodes from 1% to 100%, such as 50%';
 const panic = z.string({ error: panicError }).regex(/^(100|[1-9]\d?)%$/, { error: panicError });
@@ -120,6 +124,7 @@ export const configSchema = z.strictObject({
       hold: duration.default(defaults.holdMs),
     })
     .prefault({}),
+  rollout,
 });
 
 /** What the schema gives: durations as milliseconds, addresses parsed, optional parts still optional. */

@@ -1,5 +1,6 @@
 import type { Address } from './address.ts';
 import type { LaunchConfig } from './config-launch.ts';
+import type { HooksConfig, RolloutConfig } from './config-rollout.ts';
 import type { PassiveLimits } from './passive-health.ts';
 
 /** How an edge spreads requests over the nodes in rotation. */
@@ -65,6 +66,8 @@ interface NodeBase {
   readonly directory: string;
   readonly launch: LaunchConfig;
   readonly health: HealthConfig;
+  /** What runs around a change of its version; `undefined` where nothing does. */
+  readonly hooks: HooksConfig | undefined;
 }
 
 export interface AppNodeConfig extends NodeBase {
@@ -128,6 +131,7 @@ export interface Config {
     /** The longest that a request waits at the edge while no node may take it. */
     readonly holdMs: number;
   };
+  readonly rollout: RolloutConfig;
 }
 
 /** The longest that requests can be made to wait: a request costs the edge a connection and its body for as long. */

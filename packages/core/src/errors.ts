@@ -1,14 +1,17 @@
 /** What can go wrong, as a closed set. The code is public API: users match on it, never on the message. */
 export type ErrorCode =
+  | 'aborted'
   | 'addressInUse'
   | 'alreadyRunning'
   | 'binaryMissing'
   | 'busy'
+  | 'canaryFailed'
   | 'config'
   | 'deadlinePassed'
   | 'edgeRejected'
   | 'edgeUnproven'
   | 'entryUnusable'
+  | 'hookFailed'
   | 'internal'
   | 'noSuchNode'
   | 'notRunning'
@@ -48,15 +51,18 @@ export class LameduckError extends Error {
 
 /** Exit codes of every command (documented in `lameduck --help` and docs/restart.md). */
 export const exitCodes: Readonly<Record<ErrorCode, number>> = {
+  aborted: 1,
   addressInUse: 1,
   alreadyRunning: 1,
   binaryMissing: 1,
   busy: 1,
+  canaryFailed: 1,
   config: 78,
   deadlinePassed: 5,
   edgeRejected: 7,
   edgeUnproven: 7,
   entryUnusable: 3,
+  hookFailed: 1,
   internal: 1,
   noSuchNode: 4,
   notRunning: 3,
@@ -71,15 +77,18 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
 
 /** HTTP status of each error on the control API. */
 export const httpStatuses: Readonly<Record<ErrorCode, number>> = {
+  aborted: 409,
   addressInUse: 409,
   alreadyRunning: 409,
   binaryMissing: 500,
   busy: 409,
+  canaryFailed: 502,
   config: 422,
   deadlinePassed: 504,
   edgeRejected: 502,
   edgeUnproven: 504,
   entryUnusable: 422,
+  hookFailed: 502,
   internal: 500,
   noSuchNode: 404,
   notRunning: 409,

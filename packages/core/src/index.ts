@@ -1,5 +1,7 @@
 export { type Address, formatAddress, parseAddress } from './address.ts';
 export type * from './api.ts';
+export type * from './api-plan.ts';
+export type * from './api-rollout.ts';
 export type * from './api-traffic.ts';
 export {
   countServing,
@@ -10,11 +12,21 @@ export {
   type NodeOpinion,
   type Panic,
 } from './availability.ts';
+export {
+  type CanaryJudgement,
+  type CanaryObservation,
+  type Criterion,
+  type CriterionName,
+  formatShare,
+  judgeCanary,
+  type SuccessCriteria,
+} from './canary.ts';
 export { formatBodyMatch, judgeStatus, matchesBody } from './check-result.ts';
 export * from './config.ts';
 export { defaults } from './config-defaults.ts';
 export { formatPath } from './config-issues.ts';
 export type { LaunchConfig } from './config-launch.ts';
+export { batchSize, type HooksConfig, type RolloutConfig } from './config-rollout.ts';
 export { configSchema } from './config-schema.ts';
 export { formatMs, parseDurationMs } from './duration.ts';
 export {
@@ -50,7 +62,9 @@ export {
 export { type NodeFacts, nodeState, type OutReason } from './node-state.ts';
 export { beginOperation, stepOperation } from './operation.ts';
 export { outAfter, type Wish, wishAfter } from './operation-outcome.ts';
+export { type PlanLimits, phasesOf, planPhases } from './operation-plan.ts';
 export type {
+  DeploySpec,
   OperationEffect,
   OperationEvent,
   OperationLimits,
@@ -72,13 +86,17 @@ export type * from './pool-state.ts';
 export { backOffMs, initialPool, poolStatus } from './pool-state.ts';
 export type * from './protocol.ts';
 export * from './report.ts';
+export { beginRollout, isStoppable, stepRollout } from './rollout.ts';
+export { type RolloutOptions, resolveRollout } from './rollout-options.ts';
 export {
-  beginRollout,
+  canariesOf,
+  isResumable,
   type RolloutEffect,
   type RolloutEvent,
+  type RolloutPlan,
   type RolloutState,
-  stepRollout,
-} from './rollout.ts';
+} from './rollout-state.ts';
+export { rolloutStatus } from './rollout-status.ts';
 export { type Machine, runMachine, type Step, type Transition } from './run-machine.ts';
 export type { Setting } from './run-setting.ts';
 export {
@@ -98,6 +116,7 @@ export {
   settingList,
   variableOf,
 } from './run-settings-table.ts';
+export { diffText } from './text-diff.ts';
 export {
   addTraffic,
   latencyBucketsMs,

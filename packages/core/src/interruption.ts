@@ -1,4 +1,4 @@
-import type { ResumePhase } from './operation-state.ts';
+import type { DeploySpec, ResumePhase } from './operation-state.ts';
 import type { OperationKind, OperationReport, PhaseName } from './report.ts';
 
 /*
@@ -9,6 +9,7 @@ import type { OperationKind, OperationReport, PhaseName } from './report.ts';
  *   terminate                   the signal may have been sent: a node that still answers its checks was not
  *                               signalled (resumed in `terminate`), any other one was (resumed in `wait`)
  *   wait, kill                  the process must end, however well it looks: resumed there
+ *   deploy, rollBack            resumed in `rollBack`: the old version comes back
  *   start, health, return       resumed in `start`, which adopts a process that runs already
  *
  * Invariants (property tests): a process that was or may have been signalled never serves again and is never signalled
@@ -22,6 +23,8 @@ export interface InterruptedOperation {
   /** Noted before the phase touched anything. */
   readonly phase: PhaseName;
   readonly cause?: 'node';
+  /** What it runs between end and start, where it changes the version. */
+  readonly hook?: DeploySpec['hook'];
 }
 
 /** The node's main process as it is found, compared with the one that the operation was about. */
@@ -44,6 +47,10 @@ export function settlementOf(operation: InterruptedOperation, facts: ProcessFact
     case 'wait':
     case 'kill':
       return { type: 'resume', at: ending(operation.kind, operation.phase, facts) };
+    // how far the hook of a dead controller came is not known: what it brought is taken back
+    case 'deploy':
+    case 'rollBack':
+      return { type: 'resume', at: 'rollBack' };
     case 'start':
     case 'health':
     case 'return':

@@ -15,9 +15,11 @@ export interface NodeFacts {
   readonly isLeaving: boolean;
 }
 
+const comingBack: readonly PhaseName[] = ['deploy', 'rollBack', 'start', 'health', 'return'];
+
 /** The one word for a node that `status` shows. */
 export function nodeState(facts: NodeFacts): NodeState {
-  if (facts.phase === 'start' || facts.phase === 'health' || facts.phase === 'return') return 'starting';
+  if (facts.phase !== undefined && comingBack.includes(facts.phase)) return 'starting';
   if (facts.phase !== undefined && facts.phase !== 'check') return 'draining';
   if (!facts.isRunning) return 'stopped';
   if (facts.isLeaving) return 'draining';

@@ -34,6 +34,7 @@ export function outAfter(
 ): readonly OutReason[] {
   const before = out.filter((reason) => reason !== 'operation');
   if (report.result === 'refused' || hasLeftUntouched(report)) return before;
+  if (report.isBack === true) return [];
   const wish = wishAfter(report);
   if (report.result === 'failed') {
     const isDrained = wish === undefined && before.includes('operator');

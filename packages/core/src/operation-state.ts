@@ -16,12 +16,24 @@ export interface OperationSpec {
   readonly limits: OperationLimits;
   /** For a node that leaves in any case: a refusal of the guard only makes it wait, and not longer than this. */
   readonly patienceMs?: number;
+  /** The guard is asked, and a refusal only noted. Proof is wanted all the same. */
+  readonly isForced?: true;
+  /** For a restart that changes the version. */
+  readonly deploy?: DeploySpec;
+  /** Why it is done, where its hooks should know. */
+  readonly reason?: string;
   /** Where to begin, for an operation whose controller ended in it. */
   readonly resumeAt?: ResumePhase;
 }
 
+/** What runs between the end of a node and its start, and whether there is a way back from it. */
+export interface DeploySpec {
+  readonly hook: 'beforeStart' | 'rollBack' | 'none';
+  readonly canRollBack: boolean;
+}
+
 /** The phases in which an operation can be taken up by another controller. */
-export type ResumePhase = Extract<PhaseName, 'terminate' | 'wait' | 'kill' | 'start'>;
+export type ResumePhase = Extract<PhaseName, 'terminate' | 'wait' | 'kill' | 'rollBack' | 'start'>;
 
 /** What every phase of a running operation carries along. */
 export interface Progress {
@@ -35,6 +47,16 @@ export interface Progress {
   readonly overdue: number;
   readonly killed: readonly number[];
   readonly overruled?: string;
+  /** Why the new version does not serve: the operation fails, but not before the node is back. */
+  readonly trouble?: Trouble;
+  readonly rolledBack?: boolean;
+  /** A start that took too long was told to end. */
+  readonly hasAbandoned?: true;
+}
+
+export interface Trouble {
+  readonly code: ErrorCode;
+  readonly reason: string;
 }
 
 export type OperationState =
@@ -59,6 +81,9 @@ export type OperationEvent = { readonly at: number } & (
   | { readonly type: 'signalled' }
   | { readonly type: 'exited' }
   | { readonly type: 'killed'; readonly pids: readonly number[] }
+  | { readonly type: 'deployed' }
+  /** The process of the new version is gone; with what went wrong where the hook failed. */
+  | { readonly type: 'rolledBack'; readonly killed: readonly number[]; readonly trouble?: string }
   | { readonly type: 'started' }
   | { readonly type: 'healthRisen' }
   | { readonly type: 'restored' }
@@ -77,7 +102,13 @@ export type OperationEffect =
   | { readonly type: 'terminate' }
   | { readonly type: 'awaitExit' }
   | { readonly type: 'kill' }
+  /** Run the hook that brings the new version. */
+  | { readonly type: 'deploy' }
+  /** End what was started, then run the hook that brings the old version back. */
+  | { readonly type: 'rollBack'; readonly reason: string }
   | { readonly type: 'start' }
+  /** End the start that is under way; its failure follows. */
+  | { readonly type: 'abandonStart' }
   | { readonly type: 'awaitHealth' }
   | { readonly type: 'restore' }
   | { readonly type: 'startTimer'; readonly timer: OperationTimer; readonly ms: number }
@@ -107,7 +138,7 @@ export function finish(
   state: RunningState,
   at: number,
   result: OperationResult,
-  why: { readonly code?: ErrorCode; readonly reason?: string },
+  why: { readonly code?: ErrorCode; readonly reason?: string; readonly isBack?: true },
   effects: readonly OperationEffect[] = [],
 ): Next {
   const lost = Math.min(state.overdue, state.inFlight);
@@ -122,6 +153,7 @@ export function finish(
     killed: state.killed,
     ...(state.spec.patienceMs === undefined ? {} : { cause: 'node' }),
     ...(state.overruled === undefined ? {} : { overruled: state.overruled }),
+    ...(state.rolledBack === undefined ? {} : { rolledBack: state.rolledBack }),
     ms: Math.round((at - state.beganAt) * 10) / 10,
     ...why,
   };

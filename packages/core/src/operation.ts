@@ -1,3 +1,17 @@
+import type { ErrorCode } from './errors.ts';
+import {
+  awaitHealth,
+  bringBack,
+  exitResult,
+  rollBack,
+  startNode,
+  stepDeploy,
+  stepHealth,
+  stepReturn,
+  stepRollBack,
+  stepStart,
+  troubleOf,
+} from './operation-return.ts';
 import {
   enter,
   finish,
@@ -11,12 +25,12 @@ import {
   type RunningState,
   stay,
 } from './operation-state.ts';
-import type { OperationResult, PhaseName } from './report.ts';
+import type { PhaseName } from './report.ts';
 
 /*
  * One operation on one node: the reference procedure and its way back.
  *
- * A refusal of the guard ends it; a node that leaves in any case (`patienceMs`) waits in `check` for its turn instead,
+ * A refusal of the guard ends it, unless it is forced; a node that leaves in any case (`patienceMs`) waits in `check` for its turn instead,
  * and is taken out when its patience is over.
  *
  *   drain    check > remove > drain > done
@@ -24,6 +38,11 @@ import type { OperationResult, PhaseName } from './report.ts';
  *   start                                                  start > health > return > done
  *   restart  check > remove > drain > terminate > wait [> kill] > start > health > return > done
  *   ready                                                          health > return > done
+ *
+ * A restart that deploys (`deploy`) has a hook between end and start, and a way back from a version that fails:
+ *
+ *   … wait [> kill] > deploy > start > health > return > done
+ *                       └────────┴───────┴──> rollBack > start > health > return > done (failed, but back)
  *
  * An operation whose controller ended in it is taken up at `resumeAt` (see `interruption.ts`).
  *
@@ -44,9 +63,18 @@ export function stepOperation(state: OperationState, event: OperationEvent): Nex
   if (state.phase === 'idle')
     return event.type === 'begun' ? begin(state.spec, event.at) : { state, effects: [] };
   if (event.type === 'failed')
-    return finish(state, event.at, 'failed', { code: event.code, reason: event.reason });
+    return troubleOf(state, event) ?? finish(state, event.at, 'failed', reasonOf(state, event));
   if (event.type === 'inFlightChanged') return observeInFlight(state, event.count, event.at);
   return reducers[state.phase](state, event);
+}
+
+/** What went wrong first is the reason; what then kept the node from coming back is added. */
+function reasonOf(
+  { trouble }: RunningState,
+  event: Extract<OperationEvent, { type: 'failed' }>,
+): { code: ErrorCode; reason: string } {
+  if (trouble === undefined) return { code: event.code, reason: event.reason };
+  return { code: trouble.code, reason: `${trouble.reason}\n${event.reason}` };
 }
 
 type Reducer = (state: RunningState, event: OperationEvent) => Next;
@@ -58,6 +86,8 @@ const reducers: Readonly<Record<PhaseName, Reducer>> = {
   terminate: stepTerminate,
   wait: stepWait,
   kill: stepKill,
+  deploy: stepDeploy,
+  rollBack: stepRollBack,
   start: stepStart,
   health: stepHealth,
   return: stepReturn,
@@ -91,6 +121,8 @@ function resume(state: RunningState, phase: ResumePhase): Next {
       return awaitExit(state);
     case 'kill':
       return { state, effects: [{ type: 'kill' }] };
+    case 'rollBack':
+      return rollBack(state);
     case 'start':
       return startNode(state);
   }
@@ -112,6 +144,7 @@ function stepCheck(state: RunningState, event: OperationEvent): Next {
 }
 
 function refuse(state: RunningState, reason: string, at: number): Next {
+  if (state.spec.isForced === true) return { state, effects: [{ type: 'overruleGuard' }] };
   return state.spec.patienceMs === undefined
     ? finish(state, at, 'refused', { code: 'refused', reason })
     : { state, effects: [{ type: 'awaitTurn' }] };
@@ -202,60 +235,8 @@ function stepKill(state: RunningState, event: OperationEvent): Next {
 
 function afterExit(state: RunningState, at: number, effects: readonly OperationEffect[]): Next {
   if (state.spec.kind === 'restart') {
-    const next = startNode(enter(state, 'start', at));
+    const next = bringBack(state, at);
     return { state: next.state, effects: [...effects, ...next.effects] };
   }
   return finish(state, at, exitResult(state), {}, effects);
-}
-
-function exitResult(state: RunningState): OperationResult {
-  return state.killed.length > 0 ? 'killed' : 'exited';
-}
-
-function startNode(state: RunningState): Next {
-  return {
-    state,
-    effects: [{ type: 'startTimer', timer: 'startup', ms: state.spec.limits.startupMs }, { type: 'start' }],
-  };
-}
-
-function stepStart(state: RunningState, event: OperationEvent): Next {
-  if (startupPassed(event)) return failStartup(state, event.at, 'has not started');
-  if (event.type !== 'started') return stay(state);
-  return { state: enter(state, 'health', event.at), effects: [{ type: 'awaitHealth' }] };
-}
-
-function awaitHealth(state: RunningState): Next {
-  return {
-    state,
-    effects: [
-      { type: 'startTimer', timer: 'startup', ms: state.spec.limits.startupMs },
-      { type: 'awaitHealth' },
-    ],
-  };
-}
-
-function stepHealth(state: RunningState, event: OperationEvent): Next {
-  if (startupPassed(event)) return failStartup(state, event.at, 'is not healthy');
-  if (event.type !== 'healthRisen') return stay(state);
-  return {
-    state: enter(state, 'return', event.at),
-    effects: [{ type: 'cancelTimer', timer: 'startup' }, { type: 'restore' }],
-  };
-}
-
-function startupPassed(event: OperationEvent): boolean {
-  return event.type === 'timerExpired' && event.timer === 'startup';
-}
-
-function failStartup(state: RunningState, at: number, what: string): Next {
-  const reason = `node "${state.spec.node}" ${what} ${state.spec.limits.startupMs} ms after its start`;
-  return finish(state, at, 'failed', { code: 'startFailed', reason });
-}
-
-function stepReturn(state: RunningState, event: OperationEvent): Next {
-  if (event.type !== 'restored') return stay(state);
-  const results = { start: 'started', ready: 'ready', restart: exitResult(state) } as const;
-  const { kind } = state.spec;
-  return finish(state, event.at, kind === 'drain' || kind === 'stop' ? 'failed' : results[kind], {});
 }

@@ -2,9 +2,9 @@ import type { z } from 'zod';
 import type { Address } from './address.ts';
 import type { Balance, Config, ConfigProblem, EdgeConfig, NodeConfig } from './config.ts';
 import { toHealth } from './config-health.ts';
-import type { HealthDocument } from './config-health-schema.ts';
 import { describeIssue } from './config-issues.ts';
 import { toLaunch } from './config-launch.ts';
+import { toHooks, toRollout } from './config-rollout.ts';
 import { checkRules } from './config-rules.ts';
 import { type ConfigDocument, configSchema } from './config-schema.ts';
 
@@ -34,7 +34,7 @@ function toConfig(document: ConfigDocument): Config {
     service: document.service,
     stateDirectory: document.stateDirectory,
     edges: document.edges.map(toEdge),
-    nodes: document.nodes.map((node) => toNode(node, document.health)),
+    nodes: document.nodes.map((node) => toNode(node, document)),
     balance: toBalance(document.balance),
     shutdown: {
       timeoutGracefulShutdownMs: timeoutGracefulShutdown,
@@ -44,6 +44,7 @@ function toConfig(document: ConfigDocument): Config {
     },
     startup: { timeoutMs: document.startup.timeout },
     availability: toAvailability(document),
+    rollout: toRollout(document.rollout, document.nodes.length),
   });
 }
 
@@ -56,7 +57,7 @@ function toEdge(edge: EdgeDocument): EdgeConfig {
   return { ...base, kind: 'managed', listen: edge.listen as Address };
 }
 
-function toNode(node: NodeDocument, service: HealthDocument): NodeConfig {
+function toNode(node: NodeDocument, { health: service, rollout }: ConfigDocument): NodeConfig {
   const base = {
     name: node.name,
     address: node.address,
@@ -65,6 +66,7 @@ function toNode(node: NodeDocument, service: HealthDocument): NodeConfig {
     directory: node.directory ?? node.gunicorn?.directory ?? '.',
     launch: toLaunch(node),
     health: toHealth(service, node.health ?? {}, node.app !== undefined),
+    hooks: toHooks(node.hooks, rollout.hooks),
   };
   if (node.app !== undefined) return { ...base, kind: 'app', ...node.app };
   if (node.process !== undefined) {

@@ -1,3 +1,4 @@
+import type { Criterion } from './canary.ts';
 import { type ErrorCode, exitCodes } from './errors.ts';
 
 export type OperationKind = 'drain' | 'ready' | 'stop' | 'start' | 'restart';
@@ -10,6 +11,8 @@ export type PhaseName =
   | 'terminate'
   | 'wait'
   | 'kill'
+  | 'deploy'
+  | 'rollBack'
   | 'start'
   | 'health'
   | 'return';
@@ -42,8 +45,27 @@ export interface OperationReport {
   readonly cause?: 'node';
   /** What the guard of availability had against it, where it went on all the same. */
   readonly overruled?: string;
+  /**
+   * A deployment that did not hold: `true` where the roll back hook ran well, `false` where the node has whatever
+   * version is there now, because there is no such hook or it failed.
+   */
+  readonly rolledBack?: boolean;
+  /** It failed, and the node is in rotation again all the same. */
+  readonly isBack?: true;
   /** The controller ended in this phase, and what the next one made of it. */
   readonly interrupted?: { readonly phase: PhaseName; readonly settled: 'resumed' | 'reverted' };
+}
+
+/** What became of the nodes that went first. */
+export interface CanaryReport {
+  readonly nodes: readonly string[];
+  /** How long they were watched. */
+  readonly soakMs: number;
+  /** `overruled`: what was seen was not enough to judge, and an operator went on. */
+  readonly verdict: 'passed' | 'failed' | 'overruled' | 'unfinished';
+  readonly criteria: readonly Criterion[];
+  /** The roll back of each, where they were rolled back. */
+  readonly reverted: readonly OperationReport[];
 }
 
 /** How a rollout ended: `aborted` at the first node that failed; the nodes after it were left alone. */
@@ -53,10 +75,14 @@ export interface RolloutReport {
   readonly nodes: readonly OperationReport[];
   /** Nodes that the rollout did not reach. */
   readonly untouched: readonly string[];
+  readonly canary?: CanaryReport;
   readonly ms: number;
   readonly reason?: string;
   readonly code?: ErrorCode;
 }
+
+/** Done with `--force`, against the guard's will. */
+export const overruledExitCode = 8;
 
 /** The exit code that a command gives for a report. */
 export function reportExitCode(report: OperationReport | RolloutReport): number {
@@ -65,8 +91,9 @@ export function reportExitCode(report: OperationReport | RolloutReport): number 
     return report.nodes.some(hasCut) ? exitCodes.deadlinePassed : 0;
   }
   if (report.result === 'refused') return exitCodes.refused;
-  if (report.result !== 'failed' && hasCut(report)) return exitCodes.deadlinePassed;
-  return report.result === 'failed' ? exitCodes[report.code ?? 'internal'] : 0;
+  if (report.result === 'failed') return exitCodes[report.code ?? 'internal'];
+  if (hasCut(report)) return exitCodes.deadlinePassed;
+  return report.overruled === undefined || report.cause === 'node' ? 0 : overruledExitCode;
 }
 
 /** Whether work outlived its deadline: a process was killed, or requests were cut. */

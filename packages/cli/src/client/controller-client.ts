@@ -8,13 +8,18 @@ import {
   LameduckError,
   type OperationKind,
   type OperationLine,
+  type OperationPlan,
   type OperationProgress,
   type OperationReport,
   type PauseStatus,
+  type RolloutCommand,
+  type RolloutOptions,
   type RolloutReport,
+  type RolloutStatus,
   type ServiceStatus,
 } from '@lameduck/core';
 import { Client, type Dispatcher } from 'undici';
+import { whoAmI } from './who.ts';
 
 /** The controller of one service, asked over its unix socket. Errors are the controller's own, with their codes. */
 export class ControllerClient {
@@ -47,13 +52,27 @@ export class ControllerClient {
     kind: OperationKind,
     node: string,
     onProgress: (progress: OperationProgress) => void,
+    options: { readonly force?: boolean } = {},
   ): Promise<OperationReport> {
-    const { body } = await this.#request('POST', `/v1/nodes/${encodeURIComponent(node)}/${kind}`);
+    const { body } = await this.#request('POST', operationPath(kind, node), options);
     return (await readReport(body, onProgress)) as OperationReport;
   }
 
-  async rollout(batch: number, onProgress: (progress: OperationProgress) => void): Promise<RolloutReport> {
-    const { body } = await this.#request('POST', '/v1/rollout', { batch });
+  /** What the operation would do; touches nothing. */
+  async planOperation(
+    kind: OperationKind,
+    node: string,
+    options: { readonly force?: boolean } = {},
+  ): Promise<OperationPlan> {
+    const { body } = await this.#request('POST', operationPath(kind, node), { ...options, dryRun: true });
+    return (await body.json()) as OperationPlan;
+  }
+
+  async rollout(
+    options: RolloutOptions,
+    onProgress: (progress: OperationProgress) => void,
+  ): Promise<RolloutReport> {
+    const { body } = await this.#request('POST', '/v1/rollout', options);
     return (await readReport(body, onProgress)) as RolloutReport;
   }
 
@@ -67,13 +86,30 @@ export class ControllerClient {
     await body.dump();
   }
 
+  /** What the rollout would do; touches nothing. */
+  async planRollout(options: RolloutOptions): Promise<OperationPlan> {
+    const { body } = await this.#request('POST', '/v1/rollout', { ...options, dryRun: true });
+    return (await body.json()) as OperationPlan;
+  }
+
+  /** The rollout under way, or the last one of this controller. */
+  async rolloutStatus(): Promise<RolloutStatus | undefined> {
+    return (await this.status()).rollout;
+  }
+
+  async commandRollout(command: RolloutCommand): Promise<RolloutStatus> {
+    const { body } = await this.#request('POST', `/v1/rollout/${command}`);
+    return (await body.json()) as RolloutStatus;
+  }
+
   async close(): Promise<void> {
     await this.#client.close();
   }
 
   async #request(method: 'GET' | 'POST', path: string, body?: object): Promise<Dispatcher.ResponseData> {
+    const headers = { 'x-lameduck-who': whoAmI() };
     const response = await this.#client
-      .request({ method, path, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+      .request({ method, path, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
       .catch((error: unknown) => {
         throw this.#unreachable(error);
       });
@@ -85,6 +121,10 @@ export class ControllerClient {
     const message = `Cannot reach the controller on "${this.#socketPath}": a running "lameduck up" or "lameduck daemon" is wanted`;
     return new LameduckError('notRunning', message, { socketPath: this.#socketPath }, error);
   }
+}
+
+function operationPath(kind: OperationKind, node: string): string {
+  return `/v1/nodes/${encodeURIComponent(node)}/${kind}`;
 }
 
 async function readReport(

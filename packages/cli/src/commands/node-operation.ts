@@ -1,5 +1,6 @@
 import type { OperationKind } from '@lameduck/core';
 import type { Command } from 'commander';
+import { showPlan } from '../output/plan-view.ts';
 import { showOperation } from '../output/show-operation.ts';
 import { requireNode, type ServiceOptions, withController, withServiceOptions } from '../service.ts';
 
@@ -11,16 +12,33 @@ const descriptions: Readonly<Record<OperationKind, string>> = {
   restart: 'stop and start a node without losing a request',
 };
 
-/** `lameduck drain|ready|stop|start|restart NODE` */
-export function addNodeOperation(program: Command, kind: OperationKind): void {
-  withServiceOptions(program.command(`${kind} <node>`))
-    .description(descriptions[kind])
-    .action((node: string, options: ServiceOptions) => runOperation(kind, node, options));
+interface NodeOptions extends ServiceOptions {
+  readonly force?: boolean;
+  readonly dryRun?: boolean;
 }
 
-function runOperation(kind: OperationKind, node: string, options: ServiceOptions): Promise<void> {
+/** Operations that the guard of availability has a say in. */
+const leaving: readonly OperationKind[] = ['drain', 'stop', 'restart'];
+
+/** `lameduck drain|ready|stop|start|restart NODE` */
+export function addNodeOperation(program: Command, kind: OperationKind): void {
+  const command = withServiceOptions(program.command(`${kind} <node>`)).description(descriptions[kind]);
+  if (leaving.includes(kind)) {
+    command.option(
+      '--force',
+      'also against the availability guard (never without proof of the edges); exit code 8',
+    );
+  }
+  command
+    .option('--dry-run', 'print what would happen and what would change in nginx; touch nothing')
+    .action((node: string, options: NodeOptions) => runOperation(kind, node, options));
+}
+
+function runOperation(kind: OperationKind, node: string, options: NodeOptions): Promise<void> {
+  const force = options.force === true ? { force: true } : {};
   return withController(options, async (client, screen, { config }) => {
     requireNode(config, node);
-    await showOperation(kind, [node], screen, (report) => client.operate(kind, node, report));
+    if (options.dryRun === true) return showPlan(await client.planOperation(kind, node, force), screen);
+    await showOperation(kind, [node], screen, (report) => client.operate(kind, node, report, force));
   });
 }

@@ -7,16 +7,24 @@ import {
 } from '@lameduck/core';
 import { formatReport } from './report-view.ts';
 import type { Screen } from './screen.ts';
-import { createStepBoard } from './step-board.ts';
+import { createStepBoard, type StepBoard } from './step-board.ts';
 
-/** Shows the steps while the operation runs, then its report, and sets the exit code. */
-export async function showOperation(
+/** Shows the steps of one operation while the operation runs, then its report, and sets the exit code. */
+export function showOperation(
   kind: OperationKind,
   nodes: readonly string[],
   screen: Screen,
   run: (onProgress: (progress: OperationProgress) => void) => Promise<OperationReport | RolloutReport>,
 ): Promise<void> {
-  const board = createStepBoard(kind, nodes, screen);
+  return showOn(createStepBoard(kind, nodes, screen), screen, run);
+}
+
+/** The same on a board that is there already. */
+export async function showOn(
+  board: StepBoard,
+  screen: Screen,
+  run: (onProgress: (progress: OperationProgress) => void) => Promise<OperationReport | RolloutReport>,
+): Promise<void> {
   try {
     const report = await run((progress) => board.show(progress));
     await board.close();

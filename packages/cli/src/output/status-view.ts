@@ -1,5 +1,6 @@
 import { formatMs, type NodeState, type NodeStatus, type ServiceStatus } from '@lameduck/core';
 import { counted } from './counted.ts';
+import { formatRolloutHead } from './rollout-view.ts';
 import type { Screen } from './screen.ts';
 import { formatTable } from './table.ts';
 
@@ -29,6 +30,7 @@ export function formatStatus(status: ServiceStatus, screen: Screen): string {
     `${title(status.service)}  ${countReady(status)}`,
     ...panicLine(status, screen),
     ...pauseLine(status, screen),
+    ...rolloutLine(status, screen),
     '',
     formatTable([['EDGE', 'MODE', 'STATE', 'LISTEN', 'SERVER', 'PROCESS', ''], ...edges]),
     '',
@@ -69,6 +71,11 @@ function pauseLine({ paused, edges }: ServiceStatus, screen: Screen): readonly s
   const since = formatMs(Math.max(0, Date.now() - paused.sinceMs));
   const line = `paused for ${since}${by}: ${counted(held, 'request')} waiting, each at most ${formatMs(paused.holdMs)}`;
   return [screen.paint('yellow', line)];
+}
+
+function rolloutLine({ rollout }: ServiceStatus, screen: Screen): readonly string[] {
+  if (rollout === undefined || rollout.state === 'done' || rollout.state === 'aborted') return [];
+  return [formatRolloutHead(rollout, Date.now(), screen)];
 }
 
 function nodeRow(node: NodeStatus, screen: Screen): readonly string[] {

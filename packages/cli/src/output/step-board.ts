@@ -2,7 +2,7 @@ import { formatMs, type OperationKind, type OperationProgress, type PhaseName } 
 import { Listr, type ListrTask, ProcessOutput } from 'listr2';
 import type { Screen } from './screen.ts';
 
-/** The steps of each operation, in the order in which they come. */
+/** The steps of each operation, in the order in which they come; some only where something went wrong. */
 const plans: Readonly<Record<OperationKind, readonly PhaseName[]>> = {
   drain: ['check', 'remove', 'drain'],
   ready: ['health', 'return'],
@@ -11,13 +11,16 @@ const plans: Readonly<Record<OperationKind, readonly PhaseName[]>> = {
   restart: ['check', 'remove', 'drain', 'terminate', 'wait', 'kill', 'start', 'health', 'return'],
 };
 
-const titles: Readonly<Record<PhaseName, string>> = {
+/** What each step is called on a terminal. */
+export const phaseTitles: Readonly<Record<PhaseName, string>> = {
   check: 'check health and the guard',
   remove: 'take out of rotation',
   drain: 'wait for requests in flight',
   terminate: 'SIGTERM to the master',
   wait: 'wait for the node to end',
   kill: 'kill what is left',
+  deploy: 'run hook beforeStart',
+  rollBack: 'roll back',
   start: 'start',
   health: 'wait until healthy',
   return: 'put into rotation',
@@ -32,14 +35,15 @@ export interface StepBoard {
 
 /** Live lines on a terminal, one plain line for each finished step elsewhere. */
 export function createStepBoard(kind: OperationKind, nodes: readonly string[], screen: Screen): StepBoard {
-  return screen.isLive ? new LiveBoard(kind, nodes) : plainBoard(screen);
+  return screen.isLive ? new LiveBoard(kind, nodes) : createPlainBoard(screen);
 }
 
-function plainBoard(screen: Screen): StepBoard {
+/** One plain line for each finished step. */
+export function createPlainBoard(screen: Screen): StepBoard {
   return {
     show(progress) {
       if (progress.type === 'phaseEnded') {
-        screen.note(`${progress.node}  ${titles[progress.phase]}  ${formatMs(progress.ms)}`);
+        screen.note(`${progress.node}  ${phaseTitles[progress.phase]}  ${formatMs(progress.ms)}`);
       }
     },
     close: async () => {},
@@ -85,6 +89,7 @@ class LiveBoard implements StepBoard {
         this.#annotate(progress.node, this.#current.get(progress.node) ?? 'remove', edgeDetail(progress));
         break;
       case 'nodeReport':
+      case 'rollout':
         break;
     }
   }
@@ -107,7 +112,7 @@ class LiveBoard implements StepBoard {
     const step = this.#steps.get(keyOf(node, phase));
     if (step === undefined) return;
     step.detail = detail;
-    step.rename(`${titles[phase]}: ${detail}`);
+    step.rename(`${phaseTitles[phase]}: ${detail}`);
   }
 
   #nodeTask(kind: OperationKind, node: string): ListrTask {
@@ -120,22 +125,23 @@ class LiveBoard implements StepBoard {
       const step: Step = { ended: Promise.withResolvers(), rename: () => {}, detail: '' };
       this.#steps.set(keyOf(node, phase), step);
       return {
-        title: titles[phase],
+        title: phaseTitles[phase],
         task: async (_, task): Promise<void> => {
           step.rename = (title) => {
             task.title = title;
           };
           const took = await step.ended.promise;
           const detail = step.detail === '' ? '' : `: ${step.detail}`;
-          if (took === '') task.skip(`${titles[phase]}: not needed`);
-          else task.title = `${titles[phase]}${detail}  ${took}`;
+          if (took === '') task.skip(`${phaseTitles[phase]}: not needed`);
+          else task.title = `${phaseTitles[phase]}${detail}  ${took}`;
         },
       };
     });
   }
 }
 
-function edgeDetail(progress: Extract<OperationProgress, { type: 'edge' }>): string {
+/** `edge-1 old_draining (2 old processes)` */
+export function edgeDetail(progress: Extract<OperationProgress, { type: 'edge' }>): string {
   const left = progress.processes === undefined ? '' : ` (${progress.processes} old processes)`;
   return `${progress.edge} ${progress.state}${left}`;
 }

@@ -8,7 +8,7 @@ import {
   type OperationReport,
   type RolloutReport,
 } from '@lameduck/core';
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { z } from 'zod';
 import type { Controller } from '../controller.ts';
@@ -17,11 +17,23 @@ import type { OnProgress } from '../run-operation.ts';
 
 const kinds: readonly string[] = ['drain', 'ready', 'stop', 'start', 'restart'] satisfies OperationKind[];
 const leaveBody = z.strictObject({ pid: z.int().min(1), waitMs: z.int().min(0).max(3_600_000) });
-const rolloutBody = z.strictObject({ batch: z.number().int().min(1).default(1) });
 const pauseBody = z.strictObject({
   holdMs: z.int().min(1).max(longestHoldMs).optional(),
   by: z.string().max(100).optional(),
 });
+const operationBody = z.strictObject({ force: z.boolean().optional(), dryRun: z.boolean().optional() });
+const rolloutBody = z.strictObject({
+  batch: z.int().min(1).optional(),
+  canary: z.int().min(0).optional(),
+  soakMs: z.int().min(0).optional(),
+  maxErrorRate: z.number().min(0).max(1).optional(),
+  maxP99Ratio: z.number().min(1).optional(),
+  minRequests: z.int().min(0).optional(),
+  only: z.array(z.string()).optional(),
+  dryRun: z.boolean().optional(),
+});
+/** Who asks, as a client says: shown to people, so it is one short line. */
+const whoPattern = /^[\x20-\x7e]{1,100}$/;
 const historyLimit = z.coerce.number().int().min(1).max(1000).default(20);
 
 /**
@@ -53,12 +65,18 @@ export function createRoutes(controller: Controller): Hono {
     if (!kinds.includes(operation)) {
       throw new LameduckError('usage', `Cannot run "${operation}": one of ${kinds.join(', ')} is wanted`);
     }
-    return streamLines((onProgress) => controller.operate(operation as OperationKind, node, onProgress));
+    const kind = operation as OperationKind;
+    const { dryRun, ...options } = parse(operationBody, readOptional(await context.req.text()), 'body');
+    if (dryRun) return context.json(await controller.planOperation(kind, node, options));
+    const by = whoAsks(context);
+    return streamLines((onProgress) => controller.operate(kind, node, onProgress, { ...options, by }));
   });
   app.post('/v1/rollout', async (context) => {
     const text = await context.req.text();
-    const { batch } = parse(rolloutBody, text === '' ? {} : readJson(text), 'body');
-    return streamLines((onProgress) => controller.rollout(batch, onProgress));
+    const { dryRun, ...request } = parse(rolloutBody, readOptional(text), 'body');
+    if (dryRun) return context.json(await controller.planRollout(request));
+    const by = whoAsks(context);
+    return streamLines((onProgress) => controller.rollout({ ...request, by }, onProgress));
   });
   app.post('/v1/pause', async (context) => {
     const text = await context.req.text();
@@ -69,11 +87,24 @@ export function createRoutes(controller: Controller): Hono {
     await controller.resume();
     return context.json({});
   });
+  app.get('/v1/rollout', (context) => context.json(controller.rolloutStatus() ?? null));
+  app.post('/v1/rollout/pause', (context) => context.json(controller.pauseRollout(whoAsks(context))));
+  app.post('/v1/rollout/resume', (context) => context.json(controller.resumeRollout(whoAsks(context))));
+  app.post('/v1/rollout/abort', (context) => context.json(controller.abortRollout(whoAsks(context))));
   return app;
 }
 
 function errorBody(code: ErrorCode, message: string): { error: { code: ErrorCode; message: string } } {
   return { error: { code, message } };
+}
+
+function whoAsks(context: Context): string | undefined {
+  const who = context.req.header('x-lameduck-who');
+  return who !== undefined && whoPattern.test(who) ? who : undefined;
+}
+
+function readOptional(text: string): unknown {
+  return text === '' ? {} : readJson(text);
 }
 
 function readJson(text: string): unknown {

@@ -68,6 +68,13 @@ export interface EdgeTraffic extends NodeTraffic {
   readonly inFlight: number;
 }
 
+/** One file of an edge, as it is and as it would be. */
+export interface FilePreview {
+  readonly path: string;
+  readonly before: string;
+  readonly after: string;
+}
+
 /**
  * The proxy in front of the nodes. Every call takes an AbortSignal, is safe to repeat, and runs after the calls
  * before it on the same edge. Errors: `edgeRejected` (test or reload failed, rolled back), `edgeUnproven` (no
@@ -102,6 +109,8 @@ export interface Edge {
    * edge that was started anew. `undefined` where it counts none: in reload mode, and where the log phase is another's.
    */
   traffic(signal: AbortSignal): Promise<ReadonlyMap<string, EdgeTraffic> | undefined>;
+  /** The files that would change if exactly these nodes were out besides those that are; touches nothing. */
+  preview?(nodes: readonly string[], isOut: boolean): Promise<readonly FilePreview[]>;
   status(signal: AbortSignal): Promise<EdgeStatus>;
   /** Managed: stops the proxy gracefully, by force when the signal aborts. Attached: leaves it running. */
   close(signal: AbortSignal): Promise<void>;

@@ -47,6 +47,9 @@ export interface OperationRecord {
   settle(report: OperationReport, wish: Wish | undefined): Promise<void>;
 }
 
+/** Of an operation that could not be recorded and that its node needs all the same. */
+export const unrecorded: OperationRecord = { note: async () => {}, settle: async () => {} };
+
 /** The entry of an operation under way. */
 export function operationPut(note: OperationNote): { readonly key: string; readonly value: string } {
   return { key: `${prefix}${note.node}`, value: JSON.stringify(note) };

@@ -1,4 +1,4 @@
-import { LameduckError, type OperationReport, type RolloutReport } from '@lameduck/core';
+import { LameduckError, type RolloutReport, type RolloutState } from '@lameduck/core';
 import type { Store } from '../ports/store.ts';
 import { commit, storeDeadline } from './commit.ts';
 import { historyPut, nextId } from './history.ts';
@@ -7,33 +7,33 @@ const prefix = 'rollouts/';
 /** Operations that begin meanwhile may all want the same id. */
 const idAttempts = 20;
 
-/** A rollout under way, as the store has it. */
-interface RolloutNote {
+/** A rollout under way, as the store has it: all that another controller needs to go on with it, or to end it. */
+export interface RolloutNote {
   readonly id: number;
   readonly subject: string;
   /** ISO 8601, UTC. */
   readonly beganAt: string;
-  /** What came of its nodes so far. */
-  readonly reports: readonly OperationReport[];
-  readonly untouched: readonly string[];
+  readonly by?: string;
+  readonly state: RolloutState;
 }
 
 /** One rollout in the store, while it is under way. */
 export interface RolloutRecord {
-  note(report: OperationReport): Promise<void>;
+  readonly note: RolloutNote;
+  keep(state: RolloutState): Promise<void>;
   settle(report: RolloutReport): Promise<void>;
 }
 
 /** Opens the entry in the history. Throws `storeFailed`. */
 export async function beginRolloutRecord(
   store: Store,
-  nodes: readonly string[],
-  beganAt: string,
+  state: RolloutState,
+  begun: { readonly beganAt: string; readonly by?: string },
 ): Promise<RolloutRecord> {
-  const subject = `${nodes.length} nodes`;
+  const subject = `${state.plan.nodes.length} nodes`;
   for (let attempt = 0; attempt < idAttempts; attempt += 1) {
-    const note = { id: await nextId(store), subject, beganAt, reports: [], untouched: nodes };
-    const opened = historyPut(note.id, { operation: 'rollout', subject, beganAt });
+    const note: RolloutNote = { id: await nextId(store), subject, ...begun, state };
+    const opened = historyPut(note.id, { operation: 'rollout', subject, beganAt: note.beganAt });
     const ops = [
       { type: 'put', ...rolloutPut(note) },
       { type: 'put', ...opened },
@@ -44,21 +44,26 @@ export async function beginRolloutRecord(
   throw new LameduckError('storeFailed', 'Cannot begin "rollout": an id of its own is wanted: none is left');
 }
 
-/** The end of every rollout whose controller ended in it: what it had not reached stays as it is. */
-export async function settleInterruptedRollouts(store: Store): Promise<void> {
+/** Rollouts whose controller ended in them. */
+export async function readRollouts(store: Store): Promise<readonly RolloutRecord[]> {
   const { entries } = await store.list(prefix, {}, storeDeadline());
-  for (const { value, revision } of entries) {
-    const note = JSON.parse(value) as RolloutNote;
-    await continueRolloutRecord(store, note, revision).settle({
-      operation: 'rollout',
-      result: 'aborted',
-      nodes: note.reports,
-      untouched: note.untouched,
-      ms: 0,
-      reason: 'the controller ended in it; the rest was left alone',
-      code: 'notRunning',
-    });
-  }
+  return entries.map(({ value, revision }) =>
+    continueRolloutRecord(store, JSON.parse(value) as RolloutNote, revision),
+  );
+}
+
+/** The end of a rollout whose controller ended in it: what it had not reached stays as it is. */
+export async function settleInterruptedRollout(record: RolloutRecord, reason: string): Promise<void> {
+  const { plan, reports } = record.note.state;
+  await record.settle({
+    operation: 'rollout',
+    result: 'aborted',
+    nodes: reports,
+    untouched: plan.nodes.filter((node) => !reports.some((report) => report.node === node)),
+    ms: 0,
+    reason,
+    code: 'notRunning',
+  });
 }
 
 function continueRolloutRecord(store: Store, begun: RolloutNote, begunAt: number): RolloutRecord {
@@ -66,9 +71,11 @@ function continueRolloutRecord(store: Store, begun: RolloutNote, begunAt: number
   let revision = begunAt;
   const compare = (): { key: string; revision: number }[] => [{ key: rolloutPut(note).key, revision }];
   return {
-    async note(report) {
-      const untouched = note.untouched.filter((node) => node !== report.node);
-      const next = { ...note, reports: [...note.reports, report], untouched };
+    get note() {
+      return note;
+    },
+    async keep(state) {
+      const next = { ...note, state };
       const written = await commit(store, compare(), [{ type: 'put', ...rolloutPut(next) }]);
       if (written === undefined) return;
       revision = written;

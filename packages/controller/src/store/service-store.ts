@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { HistoryEntry, Wish } from '@lameduck/core';
+import type { HistoryEntry, RolloutState, Wish } from '@lameduck/core';
 import type { Store } from '../ports/store.ts';
 import { storeDeadline } from './commit.ts';
 import { readEntries } from './history.ts';
@@ -11,7 +11,7 @@ import {
   type OperationRecord,
   readOperations,
 } from './operation-log.ts';
-import { beginRolloutRecord, type RolloutRecord, settleInterruptedRollouts } from './rollout-log.ts';
+import { beginRolloutRecord, type RolloutRecord, readRollouts } from './rollout-log.ts';
 import { readWishes, wishOp } from './wishes.ts';
 
 /** What the controller keeps in its store, in its own words. Everything rejects with `storeFailed`. */
@@ -27,8 +27,12 @@ export interface ServiceStore {
   continueOperation(noted: NotedOperation): OperationRecord;
   /** Operations under way; before the first one of this controller, those of its predecessors. */
   operations(): Promise<readonly NotedOperation[]>;
-  beginRollout(nodes: readonly string[], beganAt: string): Promise<RolloutRecord>;
-  settleRollouts(): Promise<void>;
+  beginRollout(
+    state: RolloutState,
+    begun: { readonly beganAt: string; readonly by?: string },
+  ): Promise<RolloutRecord>;
+  /** Rollouts under way; before the first one of this controller, those of its predecessors. */
+  rollouts(): Promise<readonly RolloutRecord[]>;
   close(): Promise<void>;
 }
 
@@ -48,8 +52,8 @@ export function createServiceStore(store: Store): ServiceStore {
     continueOperation: (noted) =>
       continueOperationRecord(store, { ...noted, note: { ...noted.note, controller } }),
     operations: () => readOperations(store),
-    beginRollout: (nodes, beganAt) => beginRolloutRecord(store, nodes, beganAt),
-    settleRollouts: () => settleInterruptedRollouts(store),
+    beginRollout: (state, begun) => beginRolloutRecord(store, state, begun),
+    rollouts: () => readRollouts(store),
     close: () => store.close(),
   };
 }

@@ -12,6 +12,7 @@ import { type Controller, createController } from '../../src/controller.ts';
 import type { OnEffect } from '../../src/effect-point.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { HealthChecker } from '../../src/ports/health-checker.ts';
+import type { NodeHooks } from '../../src/ports/node-hooks.ts';
 import type { NodeRunner } from '../../src/ports/node-runner.ts';
 
 /** A controller over fakes: edges, nodes, checks and a store that a test moves by hand. */
@@ -43,6 +44,7 @@ export interface RigOptions {
   readonly broken?: string[];
   /** Of the machine; the system's where none is given. */
   readonly clock?: Clock;
+  readonly hooks?: ReadonlyMap<string, NodeHooks>;
   /** Told of each step of an operation, while the controller lives. */
   readonly onEffect?: OnEffect;
   /** `false`: the nodes belong to somebody else. */
@@ -80,6 +82,7 @@ export function makeRig(options: RigOptions = {}): Rig {
     store: mortal(store),
     checks: createCheckLoop({ checker: fakeChecker(config, nodes, sick), clock: clock.clock }),
     clock: clock.clock,
+    hooks: new Map([...(options.hooks ?? [])].map(([name, hooks]) => [name, mortal(hooks)])),
     logger: pino({ level: 'silent' }),
     version: '0.0.0',
     isOwner: options.isOwner ?? true,

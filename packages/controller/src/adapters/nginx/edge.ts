@@ -1,6 +1,14 @@
 import { rmSync } from 'node:fs';
 import { formatAddress, LameduckError } from '@lameduck/core';
-import type { Edge, EdgeMode, EdgeProgress, EdgeStatus, EdgeTraffic, Proof } from '../../ports/edge.ts';
+import type {
+  Edge,
+  EdgeMode,
+  EdgeProgress,
+  EdgeStatus,
+  EdgeTraffic,
+  FilePreview,
+  Proof,
+} from '../../ports/edge.ts';
 import { type Change, type ChangeQueue, createChangeQueue } from './change-queue.ts';
 import { changeGate, ungatedEnded } from './gate-change.ts';
 import { countsTraffic } from './gate-config.ts';
@@ -12,6 +20,7 @@ import { defaultApplyTimeoutMs, openEdge } from './open-edge.ts';
 import { lookAtMaster, type Opened, requireMaster } from './opened.ts';
 import type { NginxEdgeOptions } from './options.ts';
 import { defaultHoldMs } from './plan.ts';
+import { previewFiles } from './preview.ts';
 import { lingeringWorkers, quiesced, type Reload, refuseUpgrade, reload } from './reload-change.ts';
 import { afterRamps, beginRamps } from './slow-start.ts';
 import { placeSocket, type SocketPlace } from './socket-path.ts';
@@ -104,6 +113,10 @@ class NginxEdge implements Edge {
   async traffic(signal: AbortSignal): Promise<ReadonlyMap<string, EdgeTraffic> | undefined> {
     const opened = this.#requireOpened();
     return countsTraffic(opened.spec) ? await readTraffic(opened, signal) : undefined;
+  }
+
+  async preview(nodes: readonly string[], isOut: boolean): Promise<readonly FilePreview[]> {
+    return previewFiles(this.#requireOpened(), nodes, isOut);
   }
 
   async status(signal: AbortSignal): Promise<EdgeStatus> {
