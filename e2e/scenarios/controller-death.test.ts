@@ -86,6 +86,9 @@ const deaths: readonly [
   settled: string,
 ][] = [
   ['before remove', 'a', 'restart', 'reverted'],
+  ['after desire', 'a', 'restart', 'reverted'],
+  ['before acknowledge', 'c', 'drain', 'reverted'],
+  ['after acknowledge', 'b', 'restart', 'reverted'],
   ['after remove', 'b', 'restart', 'reverted'],
   ['before terminate', 'a', 'restart', 'resumed'],
   ['after terminate', 'b', 'restart', 'resumed'],

@@ -14,7 +14,7 @@ import type { Logger } from 'pino';
 import { Arrivals } from './arrivals.ts';
 import { edgeTraffic } from './canary-watch.ts';
 import { Changes } from './changes.ts';
-import { createEdgeSet } from './edge-set.ts';
+import { createEdgeSet, type EdgeSetParts } from './edge-set.ts';
 import type { OnEffect } from './effect-point.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { Isolation } from './isolation.ts';
@@ -41,7 +41,7 @@ import { type ServiceLife, startService, stopService } from './service-life.ts';
 import { createServiceStore } from './store/service-store.ts';
 import { TrafficWatch } from './traffic-watch.ts';
 import { Unsettled } from './unsettled.ts';
-import { edgeStatus, nodeStatus } from './views.ts';
+import { nodeStatus } from './views.ts';
 
 /** `status` shows what it knows rather than wait longer for an edge or a node. */
 const statusTimeoutMs = 2000;
@@ -128,10 +128,11 @@ class ServiceController implements Controller {
   constructor(parts: ControllerParts) {
     const { config, clock, logger } = parts;
     const closing = this.#closing.signal;
-    const edges = createEdgeSet(parts.edges);
     const records = config.nodes.map((node) =>
       createNodeRecord(node, runnerOf(parts, node.name), clock.now()),
     );
+    const { onEffect = () => {} } = parts;
+    const edges = createEdgeSet({ ...parts, onPoint: onPoint(records, onEffect) });
     const around = { clock, logger, signal: closing };
     const tally = new Tally(config.nodes.map(({ name }) => name));
     const isolation = new Isolation(records, edges, around, config.availability.panicPercent);
@@ -153,7 +154,6 @@ class ServiceController implements Controller {
     const kept = { store, unsettled: new Unsettled(clock, logger) };
     const hooks = parts.hooks ?? new Map();
     const shared = { ...parts, ...kept, records, edges, monitor, hooks };
-    const { onEffect = () => {} } = parts;
     const told = {
       onStarted: revival.follow,
       onReleased: revival.released,
@@ -192,7 +192,7 @@ class ServiceController implements Controller {
   async status(): Promise<ServiceStatus> {
     const signal = AbortSignal.timeout(statusTimeoutMs);
     const [edges, nodes] = await Promise.all([
-      Promise.all(this.#parts.edges.map((edge) => edgeStatus(edge, signal))),
+      this.#life.edges.views(signal),
       Promise.all(
         this.#records.map((record) => nodeStatus(record, this.#life.edges, this.#parts.clock, signal)),
       ),
@@ -289,6 +289,15 @@ class ServiceController implements Controller {
     const { config, edges, clock, hooks = new Map() } = this.#parts;
     return { config, records: this.#records, edges, hooks, clock };
   }
+}
+
+/** What happens at the edges because of an operation is a step of it. */
+function onPoint(records: readonly NodeRecord[], onEffect: OnEffect): EdgeSetParts['onPoint'] {
+  const byName = new Map(records.map((record) => [record.config.name, record]));
+  return (effect, node, when) => {
+    const operation = byName.get(node)?.operation?.kind;
+    if (operation !== undefined) onEffect({ operation, node, effect, when });
+  };
 }
 
 function runnerOf(parts: ControllerParts, node: string): NodeRunner {

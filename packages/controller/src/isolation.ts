@@ -92,7 +92,8 @@ export class Isolation {
     record.out.add('health');
     const reason = record.reason ?? explainDown(record.health, this.#clock.now());
     this.#logger.warn({ node, reason }, 'node isolated');
-    await this.#edges.remove(node, () => {}, this.#signal);
+    // nothing is signalled: an edge that is down takes no requests, and must not keep the others from isolating it
+    await this.#edges.remove(node, () => {}, this.#signal, { require: 'living' });
   }
 
   async #bringBack(record: NodeRecord): Promise<void> {

@@ -22,7 +22,7 @@ export async function joinService(life: ServiceLife, signal: AbortSignal): Promi
 
 /** Lets go of edges and nodes, which go on as they are. */
 export async function releaseService({ edges }: ServiceLife): Promise<void> {
-  await Promise.allSettled(edges.edges.map((edge) => edge.release()));
+  await edges.release();
 }
 
 /** An operator has stopped it, and somebody has started it since: it may run, and stays out until `ready`. */

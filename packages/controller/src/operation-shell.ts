@@ -137,8 +137,10 @@ export class OperationShell {
     remove: async () => {
       try {
         const wasOut = [...this.#record.out].some((reason) => reason !== 'operation');
-        this.#proofs = await this.#around.edges.remove(this.#node, this.#onEdge, this.#signal, wasOut);
-        return { type: 'removed' };
+        const { edges } = this.#around;
+        const removal = await edges.remove(this.#node, this.#onEdge, this.#signal, { wasOut });
+        this.#proofs = removal.proofs;
+        return { type: 'removed', edges: removal.proofs, unproven: removal.unproven };
       } catch (thrown) {
         // a node that is out for its health is brought back on all edges, however often that fails
         if (isPartlyOut(thrown)) this.#record.out.add('health');
@@ -183,8 +185,8 @@ export class OperationShell {
       return { type: 'healthRisen' };
     },
     restore: async () => {
-      await this.#around.edges.restore(this.#node, this.#onEdge, this.#signal);
-      return { type: 'restored' };
+      const { unproven } = await this.#around.edges.restore(this.#node, this.#onEdge, this.#signal);
+      return { type: 'restored', unproven };
     },
   };
 

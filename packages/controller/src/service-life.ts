@@ -113,7 +113,7 @@ export async function applyWishes(life: ServiceLife): Promise<void> {
 /** Opens all edges with those nodes out that have a reason to be. */
 export function openEdges(life: ServiceLife, signal: AbortSignal): Promise<unknown> {
   const out = life.records.filter((record) => record.out.size > 0).map((record) => record.config.name);
-  return Promise.all(life.edges.edges.map((edge) => edge.open(out, signal)));
+  return life.edges.open(out, signal);
 }
 
 async function startNode(
@@ -180,9 +180,7 @@ async function awaitHealthy(life: ServiceLife, record: NodeRecord, signal: Abort
  */
 export async function stopService(life: ServiceLife, signal: AbortSignal): Promise<void> {
   const { timeoutGracefulShutdownMs } = life.config.shutdown;
-  await within(life.clock, timeoutGracefulShutdownMs, [signal], (deadline) =>
-    Promise.allSettled(life.edges.edges.map((edge) => edge.close(deadline))),
-  );
+  await within(life.clock, timeoutGracefulShutdownMs, [signal], (deadline) => life.edges.close(deadline));
   await Promise.all(life.records.map((record) => endProcess(life, record, signal)));
   await forgetWishes(life);
 }

@@ -102,6 +102,12 @@ export function describeEdge(title: string, make: () => Promise<EdgeUnderTest>):
       assert.deepEqual([...(await askMany(subject))].sort(), ['a', 'b', 'c']);
     });
 
+    it('prepare of one that runs is false and changes nothing', async () => {
+      assert.equal(await subject.edge.prepare(() => ['a'], soon()), false);
+      assert.deepEqual((await subject.edge.status(soon())).out, []);
+      assert.deepEqual([...(await askMany(subject))].sort(), ['a', 'b', 'c']);
+    });
+
     it('a node that is out and has answered everything has nothing in flight', async () => {
       await subject.edge.remove('c', ignore, soon());
       assert.equal(await subject.edge.inFlight('c', soon()), 0);

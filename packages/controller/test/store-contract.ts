@@ -129,6 +129,20 @@ export function describeStore(title: string, make: () => Promise<StoreUnderTest>
       assert.equal(outcomes.filter(({ succeeded }) => succeeded).length, 1);
     });
 
+    it('transactions that come together have each their own comparison and revision', async () => {
+      const fence = await put(store, 'together/fence', '1');
+      const outcomes = await Promise.all(
+        Array.from({ length: 50 }, (_, index) => {
+          const compare = index % 2 === 0 ? [] : [{ key: 'together/fence', revision: fence + 1000 }];
+          const key = `together/${String(index).padStart(2, '0')}`;
+          return store.txn(compare, [{ type: 'put', key, value: 'x' }], soon());
+        }),
+      );
+      const written = outcomes.filter(({ succeeded }) => succeeded).map(({ revision }) => revision);
+      assert.deepEqual([written.length, new Set(written).size], [25, 25]);
+      assert.equal((await keysOf(store, 'together/')).length, 26);
+    });
+
     it('lists a prefix in the order of its keys, either way, and not more than asked for', async () => {
       for (const key of ['list/2', 'list/1', 'list/3', 'lisu', 'lis']) await put(store, key, key);
       assert.deepEqual(await keysOf(store, 'list/'), ['list/1', 'list/2', 'list/3']);

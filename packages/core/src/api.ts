@@ -44,6 +44,11 @@ export interface EdgeView {
   readonly server: string;
   readonly pid?: number;
   readonly listen?: string;
+  /** Nodes that nginx really sends nothing to, and those that it shall send nothing to. */
+  readonly out: readonly string[];
+  readonly desired: readonly string[];
+  /** It does what is desired, and has proved it. */
+  readonly isConverged: boolean;
   readonly reason?: string;
   /** Its requests wait, since when (milliseconds since 1970) and each at most how long. */
   readonly paused?: { readonly sinceMs: number; readonly holdMs: number };

@@ -8,6 +8,7 @@ export const defaults: {
   readonly startupTimeoutMs: number;
   readonly minAvailable: number;
   readonly holdMs: number;
+  readonly require: 'all' | 'quorum';
   readonly lingerMs: number;
   readonly keepAliveMs: number;
   readonly heartbeatTimeoutMs: number;
@@ -42,6 +43,8 @@ export const defaults: {
   minAvailable: 1,
   // as kamal-proxy's pause: most clients wait that long
   holdMs: 30_000,
+  // an edge that does not answer is looked after before anybody is signalled
+  require: 'all',
   // longer than the upstream keep-alive time of the edge (4 s), so that the edge closes idle connections first
   lingerMs: 6000,
   keepAliveMs: 15_000,

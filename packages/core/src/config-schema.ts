@@ -122,6 +122,7 @@ export const configSchema = z.strictObject({
       minAvailable: minAvailable.default(defaults.minAvailable),
       panic: panic.optional(),
       hold: duration.default(defaults.holdMs),
+      require: z.enum(['all', 'quorum']).default(defaults.require),
     })
     .prefault({}),
   rollout,

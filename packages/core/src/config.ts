@@ -130,6 +130,8 @@ export interface Config {
     readonly panicPercent: number | undefined;
     /** The longest that a request waits at the edge while no node may take it. */
     readonly holdMs: number;
+    /** Which edges must have proved that a node is out before it is signalled. */
+    readonly require: 'all' | 'quorum';
   };
   readonly rollout: RolloutConfig;
 }

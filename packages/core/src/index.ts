@@ -97,6 +97,23 @@ export {
   type RolloutState,
 } from './rollout-state.ts';
 export { rolloutStatus } from './rollout-status.ts';
+export {
+  answerOf,
+  compareOrders,
+  type EdgeAck,
+  type EdgeAnswer,
+  type EdgeFacts,
+  type EdgeOutcome,
+  type EdgeProblem,
+  firstOrder,
+  judgeRemoval,
+  judgeReturn,
+  judgeRevert,
+  type Require,
+  type RotationOrder,
+  unconverged,
+  type Verdict,
+} from './rotation.ts';
 export { type Machine, runMachine, type Step, type Transition } from './run-machine.ts';
 export type { Setting } from './run-setting.ts';
 export {

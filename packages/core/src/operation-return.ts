@@ -1,5 +1,6 @@
 import type { ErrorCode } from './errors.ts';
 import {
+  addUnproven,
   enter,
   finish,
   type Next,
@@ -137,9 +138,10 @@ function startupReason(
 
 export function stepReturn(state: RunningState, event: OperationEvent): Next {
   if (event.type !== 'restored') return stay(state);
+  const back = addUnproven(state, event.unproven);
   if (state.trouble !== undefined)
-    return finish(state, event.at, 'failed', { ...state.trouble, isBack: true });
+    return finish(back, event.at, 'failed', { ...state.trouble, isBack: true });
   const results = { start: 'started', ready: 'ready', restart: exitResult(state) } as const;
   const { kind } = state.spec;
-  return finish(state, event.at, kind === 'drain' || kind === 'stop' ? 'failed' : results[kind], {});
+  return finish(back, event.at, kind === 'drain' || kind === 'stop' ? 'failed' : results[kind], {});
 }

@@ -1,5 +1,12 @@
 import type { ErrorCode } from './errors.ts';
-import type { OperationKind, OperationReport, OperationResult, PhaseName, PhaseRecord } from './report.ts';
+import type {
+  EdgeProof,
+  OperationKind,
+  OperationReport,
+  OperationResult,
+  PhaseName,
+  PhaseRecord,
+} from './report.ts';
 import type { Transition } from './run-machine.ts';
 
 /** Milliseconds that each wait may take. */
@@ -52,6 +59,8 @@ export interface Progress {
   readonly rolledBack?: boolean;
   /** A start that took too long was told to end. */
   readonly hasAbandoned?: true;
+  readonly edges?: readonly EdgeProof[];
+  readonly unproven?: readonly string[];
 }
 
 export interface Trouble {
@@ -76,7 +85,7 @@ export type OperationEvent = { readonly at: number } & (
   | { readonly type: 'guardRefused'; readonly reason: string }
   /** What the guard decides on may have changed. */
   | { readonly type: 'turnCame' }
-  | { readonly type: 'removed' }
+  | { readonly type: 'removed'; readonly edges?: readonly EdgeProof[]; readonly unproven?: readonly string[] }
   | { readonly type: 'inFlightChanged'; readonly count: number }
   | { readonly type: 'signalled' }
   | { readonly type: 'exited' }
@@ -86,7 +95,7 @@ export type OperationEvent = { readonly at: number } & (
   | { readonly type: 'rolledBack'; readonly killed: readonly number[]; readonly trouble?: string }
   | { readonly type: 'started' }
   | { readonly type: 'healthRisen' }
-  | { readonly type: 'restored' }
+  | { readonly type: 'restored'; readonly unproven?: readonly string[] }
   | { readonly type: 'timerExpired'; readonly timer: OperationTimer }
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly reason: string }
 );
@@ -127,6 +136,12 @@ export function enter(state: RunningState, phase: PhaseName, at: number): Runnin
   return { ...state, phase, phaseBeganAt: at, phases: [...state.phases, closed(state, at)] };
 }
 
+/** The edges that did not run when something was to be proved; nothing where there was none. */
+export function addUnproven(state: RunningState, unproven: readonly string[] = []): RunningState {
+  if (unproven.length === 0) return state;
+  return { ...state, unproven: [...new Set([...(state.unproven ?? []), ...unproven])] };
+}
+
 function closed(state: RunningState, at: number): PhaseRecord {
   return { name: state.phase, ms: Math.round((at - state.phaseBeganAt) * 10) / 10 };
 }
@@ -151,6 +166,8 @@ export function finish(
     answered: state.inFlight - lost - (result === 'drained' ? state.inFlightNow : 0),
     lost,
     killed: state.killed,
+    ...(state.edges === undefined ? {} : { edges: state.edges }),
+    ...(state.unproven === undefined ? {} : { unproven: state.unproven }),
     ...(state.spec.patienceMs === undefined ? {} : { cause: 'node' }),
     ...(state.overruled === undefined ? {} : { overruled: state.overruled }),
     ...(state.rolledBack === undefined ? {} : { rolledBack: state.rolledBack }),

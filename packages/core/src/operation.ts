@@ -13,6 +13,7 @@ import {
   troubleOf,
 } from './operation-return.ts';
 import {
+  addUnproven,
   enter,
   finish,
   type Next,
@@ -160,8 +161,9 @@ function removeNode(state: RunningState, overruled: string | undefined, at: numb
 
 function stepRemove(state: RunningState, event: OperationEvent): Next {
   if (event.type !== 'removed') return stay(state);
+  const proved = event.edges === undefined ? state : { ...state, edges: event.edges };
   return {
-    state: enter(state, 'drain', event.at),
+    state: enter(addUnproven(proved, event.unproven), 'drain', event.at),
     effects: [
       { type: 'startTimer', timer: 'drain', ms: state.spec.limits.drainMs },
       { type: 'watchInFlight' },

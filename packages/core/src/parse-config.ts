@@ -91,11 +91,12 @@ function toBalance(text: string): Balance {
 }
 
 function toAvailability({ availability, nodes }: ConfigDocument): Config['availability'] {
-  const { minAvailable, panic, hold } = availability;
+  const { minAvailable, panic, hold, require } = availability;
   return {
     minAvailable: toMinAvailable(minAvailable, nodes.length),
     panicPercent: panic === undefined ? undefined : Number(panic.slice(0, -1)),
     holdMs: hold,
+    require,
   };
 }
 

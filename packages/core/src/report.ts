@@ -24,6 +24,16 @@ export interface PhaseRecord {
 
 export type OperationResult = 'exited' | 'killed' | 'refused' | 'failed' | 'drained' | 'ready' | 'started';
 
+/** What an edge says that it can no longer pick a node, or may pick it again. */
+export interface EdgeProof {
+  readonly edge: string;
+  readonly mode: 'gate' | 'reload';
+  /** Milliseconds from the order to the proof. */
+  readonly ms: number;
+  /** Configuration generation (reload) or gate epoch (gate) that answered. */
+  readonly generation: number;
+}
+
 /** How an operation on one node ended. Fields may be added, never renamed. */
 export interface OperationReport {
   readonly operation: OperationKind;
@@ -38,6 +48,10 @@ export interface OperationReport {
   readonly sessions?: number;
   /** Processes that were sent SIGKILL. */
   readonly killed: readonly number[];
+  /** How each edge proved that the node was out of rotation. */
+  readonly edges?: readonly EdgeProof[];
+  /** Edges that did not run: nothing was to be proved there. They follow when they are back. */
+  readonly unproven?: readonly string[];
   readonly ms: number;
   readonly reason?: string;
   readonly code?: ErrorCode;

@@ -34,6 +34,7 @@ function formatOperation(report: OperationReport, screen: Screen): string {
     head,
     ...requestLine(report),
     ...killedLine(report),
+    ...unprovenLine(report),
     ...(report.overruled === undefined ? [] : [screen.paint('yellow', `  overruled: ${report.overruled}`)]),
     ...reasonLine(report.reason),
     ...deploymentLine(report),
@@ -49,6 +50,10 @@ function requestLine(report: OperationReport): readonly string[] {
 
 function killedLine(report: OperationReport): readonly string[] {
   return report.killed.length === 0 ? [] : [`  killed: pid ${report.killed.join(', ')}`];
+}
+
+function unprovenLine({ unproven = [] }: OperationReport): readonly string[] {
+  return unproven.length === 0 ? [] : [`  down, will follow: ${unproven.join(', ')}`];
 }
 
 function deploymentLine({ rolledBack, isBack, result }: OperationReport): readonly string[] {

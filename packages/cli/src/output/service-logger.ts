@@ -42,6 +42,9 @@ const shown: Readonly<Record<string, (line: Line) => string>> = {
   'node killed': (line) => `killed (pids ${line['pids']})`,
   'node not started': (line) => `not started: ${line['reason']}`,
   'isolation failed': (line) => `${line['change']} failed: ${line['reason']}`,
+  'edge not started': (line) => `not started: ${line['reason']}`,
+  'edge runs again': () => 'runs again',
+  'edge follows again': (line) => `edge ${line['edge']} follows again`,
   'operation ended': (line) =>
     `${line['operation']}: ${line['result']} after ${formatMs(Number(line['ms']))}`,
 };
@@ -53,7 +56,7 @@ function humanLines(screen: Screen): Writable {
       const describe = shown[line.msg];
       if (describe !== undefined) {
         const time = String(line['time']).slice(11, 19);
-        screen.note(`${time} ${line['node'] ?? ''} ${describe(line)}`);
+        screen.note(`${time} ${line['node'] ?? line['edge'] ?? ''} ${describe(line)}`);
       }
       done();
     },

@@ -1,4 +1,4 @@
-import { formatMs, type NodeState, type NodeStatus, type ServiceStatus } from '@lameduck/core';
+import { type EdgeView, formatMs, type NodeState, type NodeStatus, type ServiceStatus } from '@lameduck/core';
 import { counted } from './counted.ts';
 import { formatRolloutHead } from './rollout-view.ts';
 import type { Screen } from './screen.ts';
@@ -23,7 +23,7 @@ export function formatStatus(status: ServiceStatus, screen: Screen): string {
     edge.listen ?? '',
     edge.server,
     edge.pid === undefined ? '' : `pid ${edge.pid}`,
-    edge.reason ?? '',
+    edge.reason ?? followLine(edge),
   ]);
   const nodes = status.nodes.map((node) => nodeRow(node, screen));
   return [
@@ -50,6 +50,12 @@ export function formatStatus(status: ServiceStatus, screen: Screen): string {
       ...nodes,
     ]),
   ].join('\n');
+}
+
+/** What an edge that runs has still to do. */
+function followLine({ state, isConverged, desired }: EdgeView): string {
+  if (state !== 'ready' || isConverged) return '';
+  return `does not follow yet: to leave out ${desired.join(', ') || 'nobody'}`;
 }
 
 function countReady({ nodes, edges }: ServiceStatus): string {

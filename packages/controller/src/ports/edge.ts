@@ -93,6 +93,11 @@ export interface Edge {
   /** Resolves when every process of the edge that takes new requests may pick the node. */
   restore(node: string, onProgress: (progress: EdgeProgress) => void, signal: AbortSignal): Promise<Proof>;
   /**
+   * For a proxy that does not run: true when no process of it lives and it will start without the nodes of `out`, which is
+   * asked when it is this call's turn. False where one lives, and then nothing has changed; where it rejects, neither.
+   */
+  prepare(out: () => readonly string[], signal: AbortSignal): Promise<boolean>;
+  /**
    * Lets every request wait, body and all, each at most `holdMs` (else as the edge was set up); resolves when none is sent on
    * any more. It lasts until `resume`, also over a restart of the proxy. Throws `edgeRejected` where the edge cannot
    * hold requests.

@@ -65,9 +65,10 @@ export async function readOperations(store: Store): Promise<readonly NotedOperat
 export async function beginOperationRecord(
   store: Store,
   draft: Omit<OperationNote, 'id'>,
+  ids: () => Promise<number> = () => nextId(store),
 ): Promise<OperationRecord> {
   for (let attempt = 0; attempt < idAttempts; attempt += 1) {
-    const id = await nextId(store);
+    const id = await ids();
     const note = { id, ...draft };
     const entry = operationPut(note);
     const opened = historyPut(id, { operation: note.kind, subject: note.node, beganAt: note.beganAt });

@@ -29,10 +29,11 @@ export async function beginRolloutRecord(
   store: Store,
   state: RolloutState,
   begun: { readonly beganAt: string; readonly by?: string },
+  ids: () => Promise<number> = () => nextId(store),
 ): Promise<RolloutRecord> {
   const subject = `${state.plan.nodes.length} nodes`;
   for (let attempt = 0; attempt < idAttempts; attempt += 1) {
-    const note: RolloutNote = { id: await nextId(store), subject, ...begun, state };
+    const note: RolloutNote = { id: await ids(), subject, ...begun, state };
     const opened = historyPut(note.id, { operation: 'rollout', subject, beganAt: note.beganAt });
     const ops = [
       { type: 'put', ...rolloutPut(note) },

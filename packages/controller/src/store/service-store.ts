@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { HistoryEntry, RolloutState, Wish } from '@lameduck/core';
 import type { Store } from '../ports/store.ts';
 import { storeDeadline } from './commit.ts';
-import { readEntries } from './history.ts';
+import { nextId, readEntries } from './history.ts';
 import {
   beginOperationRecord,
   continueOperationRecord,
@@ -38,6 +38,7 @@ export interface ServiceStore {
 
 export function createServiceStore(store: Store): ServiceStore {
   const controller = randomUUID();
+  const ids = createIds(store);
   return {
     wishes: () => readWishes(store),
     forgetWishes: async (nodes) => {
@@ -48,12 +49,22 @@ export function createServiceStore(store: Store): ServiceStore {
       );
     },
     history: (limit) => readEntries(store, limit),
-    beginOperation: (draft) => beginOperationRecord(store, { ...draft, controller }),
+    beginOperation: (draft) => beginOperationRecord(store, { ...draft, controller }, ids),
     continueOperation: (noted) =>
       continueOperationRecord(store, { ...noted, note: { ...noted.note, controller } }),
     operations: () => readOperations(store),
-    beginRollout: (state, begun) => beginRolloutRecord(store, state, begun),
+    beginRollout: (state, begun) => beginRolloutRecord(store, state, begun, ids),
     rollouts: () => readRollouts(store),
     close: () => store.close(),
+  };
+}
+
+/** What begins at once on many nodes of one controller never wants the same id in the history. */
+function createIds(store: Store): () => Promise<number> {
+  let given = 0;
+  return async () => {
+    const next = await nextId(store);
+    given = Math.max(given + 1, next);
+    return given;
   };
 }

@@ -106,7 +106,8 @@ function watchSignals(
   return {
     ...runner,
     async terminate(process) {
-      const open = edges.filter((edge) => !edge.isOut(name)).map((edge) => edge.name);
+      // also one that is down: it must start without the node, whoever starts it
+      const open = edges.filter((edge) => !edge.leavesOut(name)).map((edge) => edge.name);
       if (open.length > 0) broken.push(`${name} was signalled while ${open.join(', ')} could pick it`);
       await runner.terminate(process);
     },

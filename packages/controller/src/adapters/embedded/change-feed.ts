@@ -1,8 +1,8 @@
 import { LameduckError } from '@lameduck/core';
 import type { StoreChange } from '../../ports/store.ts';
 
-/** Changes that a watcher may be behind before it must list again. */
-const keptChanges = 1000;
+/** Changes that a watcher may be behind before it must list again: ten edges answer for five hundred nodes at once. */
+const keptChanges = 10_000;
 
 /** The changes of a store within one process since it was opened, for those who watch it. */
 export class ChangeFeed {
@@ -29,7 +29,7 @@ export class ChangeFeed {
     try {
       for (let next = fromRevision; !signal.aborted && !this.#isClosed; ) {
         this.#requireKnown(next);
-        const changes = this.#changes.filter((change) => revisionOf(change) >= next);
+        const changes = this.#since(next);
         const newest = changes.at(-1);
         if (newest === undefined) await this.#changed();
         else next = revisionOf(newest) + 1;
@@ -38,6 +38,11 @@ export class ChangeFeed {
     } finally {
       signal.removeEventListener('abort', this.#wake);
     }
+  }
+
+  #since(revision: number): readonly StoreChange[] {
+    const last = this.#changes.findLastIndex((change) => revisionOf(change) < revision);
+    return this.#changes.slice(last + 1);
   }
 
   /** Every watch ends. */

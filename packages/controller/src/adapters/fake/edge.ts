@@ -19,7 +19,16 @@ import type {
 } from '../../ports/edge.ts';
 
 /** The calls of an edge that a test can make fail or wait. */
-export type EdgeCall = 'open' | 'remove' | 'restore' | 'pause' | 'resume' | 'inFlight' | 'status' | 'close';
+export type EdgeCall =
+  | 'open'
+  | 'prepare'
+  | 'remove'
+  | 'restore'
+  | 'pause'
+  | 'resume'
+  | 'inFlight'
+  | 'status'
+  | 'close';
 
 export interface FakeEdgeOptions {
   readonly name: string;
@@ -46,8 +55,14 @@ export interface FakeEdge extends Edge {
   pick(): string | undefined;
   /** It can never pick this node: it is out, or the proxy does not run. */
   isOut(node: string): boolean;
+  /** It does not pick this node, or would not if it ran. */
+  leavesOut(node: string): boolean;
   /** The proxy dies. `open` starts it again. */
   crash(): void;
+  /** Somebody else starts a proxy that has died: it has out what its files say. */
+  restart(): void;
+  /** It does not run. */
+  isDown(): boolean;
 }
 
 type FakeProblem = 'edgeUnproven' | 'edgeRejected' | 'notRunning' | 'noSuchNode';
@@ -112,8 +127,20 @@ class MemoryEdge implements FakeEdge {
     return this.#state !== 'ready' || this.#out.has(node);
   }
 
+  leavesOut(node: string): boolean {
+    return this.#out.has(node);
+  }
+
   crash(): void {
     this.#state = 'stopped';
+  }
+
+  restart(): void {
+    this.#state = 'ready';
+  }
+
+  isDown(): boolean {
+    return this.#state !== 'ready';
   }
 
   async open(out: readonly string[], signal: AbortSignal): Promise<void> {
@@ -162,6 +189,17 @@ class MemoryEdge implements FakeEdge {
       if (this.#state !== 'ready') throw this.#problem('notRunning', 'it must run', this.#state);
       this.#pause = undefined;
     });
+  }
+
+  async prepare(out: () => readonly string[], signal: AbortSignal): Promise<boolean> {
+    let isStopped = false;
+    await this.#run('prepare', '', signal, async () => {
+      isStopped = this.#state === 'stopped';
+      if (!isStopped) return;
+      this.#out.clear();
+      for (const node of out()) this.#out.add(node);
+    });
+    return isStopped;
   }
 
   async inFlight(node: string, signal: AbortSignal): Promise<number> {

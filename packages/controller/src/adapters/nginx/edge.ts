@@ -20,6 +20,7 @@ import { defaultApplyTimeoutMs, openEdge } from './open-edge.ts';
 import { lookAtMaster, type Opened, requireMaster } from './opened.ts';
 import type { NginxEdgeOptions } from './options.ts';
 import { defaultHoldMs } from './plan.ts';
+import { prepareStopped } from './prepare-stopped.ts';
 import { previewFiles } from './preview.ts';
 import { lingeringWorkers, quiesced, type Reload, refuseUpgrade, reload } from './reload-change.ts';
 import { afterRamps, beginRamps } from './slow-start.ts';
@@ -91,6 +92,10 @@ class NginxEdge implements Edge {
     return await this.#queue.change({ node, isOut: false, onProgress, signal });
   }
 
+  async prepare(out: () => readonly string[], _signal: AbortSignal): Promise<boolean> {
+    return await this.#queue.exclusive(async () => await prepareStopped(this.#requireOpened(), out()));
+  }
+
   async pause(signal: AbortSignal, holdMs?: number): Promise<void> {
     const wanted = holdMs ?? this.#options.holdMs ?? defaultHoldMs;
     await this.#queue.exclusive(() => pauseEdge(this.#requireOpened(), wanted, signal));
@@ -100,9 +105,9 @@ class NginxEdge implements Edge {
     await this.#queue.exclusive(() => resumeEdge(this.#requireOpened(), signal));
   }
 
-  async inFlight(node: string, signal: AbortSignal): Promise<number> {
+  async inFlight(node: string, _signal: AbortSignal): Promise<number> {
     this.#requireNode(node);
-    return await inFlight(this.#requireOpened(), node, signal);
+    return await inFlight(this.#requireOpened(), node);
   }
 
   async sessions(node: string, signal: AbortSignal): Promise<number> {
@@ -133,12 +138,12 @@ class NginxEdge implements Edge {
       return { ...known, state: 'stopped', reason: `no nginx master of ${opened.pidFile}` };
     const running = { ...known, pid: master.pid };
     if (this.#isChanging && this.mode === 'reload') return { ...running, state: 'reloading' };
-    const marker = await opened.client.marker(signal);
-    if (marker === undefined) {
-      return { ...running, state: 'failed', reason: 'the control socket of nginx does not answer' };
+    const out = await readOut(opened, signal);
+    if (out === undefined) {
+      return { ...running, state: 'failed', out: [], reason: 'the control socket of nginx does not answer' };
     }
     const pause = await pauseStatus(opened, signal).catch(() => ({}));
-    return { ...running, ...pause, state: 'ready' };
+    return { ...running, ...pause, state: 'ready', out };
   }
 
   async release(): Promise<void> {
@@ -294,6 +299,17 @@ function outAfter(out: readonly string[], batch: readonly { node: string; isOut:
 function takenBack(former: readonly string[], removals: readonly Change[]): { node: string; isOut: false }[] {
   const taken = removals.filter(({ node }) => !former.includes(node));
   return taken.map(({ node }) => ({ node, isOut: false }));
+}
+
+/** What nginx itself says: the gate, or the configuration that it has loaded. */
+async function readOut(opened: Opened, signal: AbortSignal): Promise<readonly string[] | undefined> {
+  if (opened.plan.mode === 'gate') {
+    const reading = await opened.client.readGate(signal).catch(() => undefined);
+    return reading === undefined ? undefined : [...reading.state.out.keys()];
+  }
+  const marker = await opened.client.marker(signal);
+  if (marker === undefined) return undefined;
+  return marker.generation === opened.spec.generation ? [...opened.spec.state.out.keys()] : [];
 }
 
 function reportTo(batch: readonly Change[]): (progress: EdgeProgress) => void {

@@ -13,7 +13,7 @@ import {
   withPause,
   withRamps,
 } from './gate-state.ts';
-import { lookAtMaster, type Opened, unproven, writeSpec } from './opened.ts';
+import { lookAtMaster, type Opened, unproven, writeSeed } from './opened.ts';
 
 const lookMs = 25;
 
@@ -44,7 +44,7 @@ export async function changeGate(
     return live.epoch;
   const epoch = Math.max(live.epoch, disk.epoch);
   const next = withEpoch(wanted, live, epoch + 1);
-  const installed = await writeSpec(opened, { ...opened.spec, state: next });
+  const installed = await writeSeed(opened, next);
   try {
     await setAndReadBack(opened, next, signal);
   } catch (thrown) {

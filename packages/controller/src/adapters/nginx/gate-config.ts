@@ -114,13 +114,22 @@ function renderConfig(spec: IncludeSpec): string {
     ...(countsTraffic(spec) ? [`traffic = ${luaString(trafficDictName(spec.service))},`] : []),
     `tells_sessions = ${spec.tellsSessions === true && spec.isCounting},`,
     `key = { ${key.map((part) => ('text' in part ? `{ text = ${luaString(part.text)} }` : `{ variable = ${luaString(part.variable)} }`)).join(', ')} },`,
-    `peers = {\n${spec.nodes.map(renderPeer).join(',\n')} } }`,
+    `peers = {\n${renderPeers(spec.nodes)} } }`,
   ].join('\n');
 }
 
 // Without the log hook nobody counts the load of a node down, so that least_conn could not work.
 function balanceInLua(spec: IncludeSpec): string {
   return spec.balance.type === 'least_conn' && !spec.isCounting ? 'round_robin' : spec.balance.type;
+}
+
+const renderedPeers = new WeakMap<readonly ResolvedNode[], string>();
+
+/** Of hundreds of nodes this is most of the work of a change, in which they are always the same. */
+function renderPeers(nodes: readonly ResolvedNode[]): string {
+  const text = renderedPeers.get(nodes) ?? nodes.map(renderPeer).join(',\n');
+  renderedPeers.set(nodes, text);
+  return text;
 }
 
 function renderPeer({ name, weight, address }: ResolvedNode): string {

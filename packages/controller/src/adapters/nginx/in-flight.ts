@@ -1,7 +1,8 @@
 import { isLiving, readArguments, readProcess } from '../../processes/identity.ts';
 import type { GateReading } from './control-client.ts';
 import { lookAtMaster, type Opened } from './opened.ts';
-import { countSockets } from './sockets.ts';
+import type { ResolvedNode } from './resolve-nodes.ts';
+import { createSocketCounter } from './sockets.ts';
 
 /** What the gate's counters say of one node. */
 export interface CountedInFlight {
@@ -20,19 +21,37 @@ export function countByGate(
   node: string,
   isWorker: (pid: number) => boolean,
 ): CountedInFlight {
-  const gatedAt = reading.state.out.get(node) ?? Number.POSITIVE_INFINITY;
-  const gone = new Set<number>();
-  let count = 0;
-  for (const [key, value] of reading.counters) {
+  const tally = tallyGate(reading, isWorker);
+  return { count: tally.count(node), gone: tally.gone };
+}
+
+/** The same for every node, from one pass over the counters. */
+export function tallyGate(
+  { state, counters }: GateReading,
+  isWorker: (pid: number) => boolean,
+): { readonly count: (node: string) => number; readonly gone: readonly number[] } {
+  const living = new Map<number, boolean>();
+  const known = new Map<string, number>();
+  const unknown: { readonly epoch: number; readonly count: number }[] = [];
+  for (const [key, value] of counters) {
     const found = /^([kuw]):(\d+)(?::(.+))?$/.exec(key);
     if (found === null) continue;
-    const [, kind, pid, what] = found;
-    if (!isWorker(Number(pid))) gone.add(Number(pid));
-    else if (kind === 'k' ? what === node : kind === 'u' && Number(what) < gatedAt)
-      count += Math.max(0, value);
+    const [, kind, text, what = ''] = found;
+    const pid = Number(text);
+    const isLiving = living.get(pid) ?? isWorker(pid);
+    living.set(pid, isLiving);
+    if (!isLiving) continue;
+    if (kind === 'k') known.set(what, (known.get(what) ?? 0) + Math.max(0, value));
+    else if (kind === 'u') unknown.push({ epoch: Number(what), count: Math.max(0, value) });
   }
-  const isLossy = (reading.counters.get('lossy') ?? 0) > 0;
-  return { count: isLossy ? Number.POSITIVE_INFINITY : count, gone: [...gone] };
+  const isLossy = (counters.get('lossy') ?? 0) > 0;
+  const count = (node: string): number => {
+    if (isLossy) return Number.POSITIVE_INFINITY;
+    const gatedAt = state.out.get(node) ?? Number.POSITIVE_INFINITY;
+    const maybe = unknown.filter(({ epoch }) => epoch < gatedAt).reduce((sum, one) => sum + one.count, 0);
+    return (known.get(node) ?? 0) + maybe;
+  };
+  return { count, gone: [...living].filter(([, isLiving]) => !isLiving).map(([pid]) => pid) };
 }
 
 /**
@@ -79,26 +98,58 @@ export function countHeld({ counters }: GateReading): number {
   return held.reduce((sum, [, count]) => sum + Math.max(0, count), 0);
 }
 
-/** The smaller of two upper bounds: what the gate counted, and the connections that nginx has to the node. */
-export async function inFlight(opened: Opened, name: string, signal: AbortSignal): Promise<number> {
-  const node = opened.spec.nodes.find((one) => one.name === name);
-  if (node === undefined) return 0;
-  const master = lookAtMaster(opened);
-  const isCounting = opened.plan.mode === 'gate' && opened.plan.isCounting && master !== undefined;
-  const counted = isCounting ? await readCounters(opened, name, signal) : Number.POSITIVE_INFINITY;
-  if (counted === 0) return 0;
-  const sockets = countSockets(nginxPids(opened), node.address) ?? Number.POSITIVE_INFINITY;
-  const least = Math.min(counted, sockets);
-  if (Number.isFinite(least)) return least;
-  // A unix socket without counters shows nothing: only an nginx that is gone has surely nothing under way.
-  return nginxPids(opened).length === 0 ? 0 : 1;
+/** What one look at an nginx has shown, for as many nodes as are asked for. */
+interface Look {
+  count(node: ResolvedNode): number;
 }
 
-async function readCounters(opened: Opened, name: string, signal: AbortSignal): Promise<number> {
-  const reading = await opened.client.readGate(signal);
-  const { count, gone } = countByGate(reading, name, isNginx);
-  if (gone.length > 0) await opened.client.forget(gone, signal).catch(() => undefined);
-  return count;
+/** Looks that are about to be taken; who asks within the same turn of the loop shares one. */
+const coming = new WeakMap<Opened, Promise<Look>>();
+
+/** The smaller of two upper bounds: what the gate counted, and the connections that nginx has to the node. */
+export async function inFlight(opened: Opened, name: string): Promise<number> {
+  const node = opened.spec.nodes.find((one) => one.name === name);
+  if (node === undefined) return 0;
+  return (await nextLook(opened)).count(node);
+}
+
+/** One that begins after it was asked for: what was seen before says nothing of a node that has been taken out since. */
+function nextLook(opened: Opened): Promise<Look> {
+  const shared = coming.get(opened);
+  if (shared !== undefined) return shared;
+  const look = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+    coming.delete(opened);
+    return takeLook(opened);
+  });
+  coming.set(opened, look);
+  return look;
+}
+
+async function takeLook(opened: Opened): Promise<Look> {
+  const isCounting =
+    lookAtMaster(opened) !== undefined && opened.plan.mode === 'gate' && opened.plan.isCounting;
+  const counted = isCounting ? await readCounters(opened) : () => Number.POSITIVE_INFINITY;
+  const pids = nginxPids(opened);
+  const sockets = createSocketCounter(pids);
+  return {
+    count({ name, address }) {
+      const known = counted(name);
+      if (known === 0) return 0;
+      const least = Math.min(known, sockets(address) ?? Number.POSITIVE_INFINITY);
+      if (Number.isFinite(least)) return least;
+      // A unix socket without counters shows nothing: only an nginx that is gone has surely nothing under way.
+      return pids.length === 0 ? 0 : 1;
+    },
+  };
+}
+
+async function readCounters(opened: Opened): Promise<(node: string) => number> {
+  // bounded by the client itself: who asked first must not end it for the others
+  const reading = await opened.client.readGate(new AbortController().signal);
+  const tally = tallyGate(reading, isNginx);
+  if (tally.gone.length > 0)
+    await opened.client.forget(tally.gone, new AbortController().signal).catch(() => undefined);
+  return tally.count;
 }
 
 /** Whether the process is one of nginx, whoever's. */
@@ -107,8 +158,8 @@ export function isNginx(pid: number): boolean {
   return found !== undefined && isLiving(found) && (readArguments(pid)[0] ?? '').startsWith('nginx: ');
 }
 
-// Workers whose master is gone live on as orphans: remembered ones count too.
-function nginxPids(opened: Opened): number[] {
+/** Workers whose master is gone live on as orphans: remembered ones count too. */
+export function nginxPids(opened: Opened): number[] {
   const remembered = [...opened.workers, ...opened.ungated].map(({ pid }) => pid);
 
   return [...new Set(remembered)].filter(isNginx);

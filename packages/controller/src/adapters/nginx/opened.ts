@@ -7,7 +7,7 @@ import { type Installed, install } from './install.ts';
 import { findMaster, listWorkers } from './master.ts';
 import { type Files, fileTexts, type Plan } from './plan.ts';
 import type { IncludeSpec } from './render-include.ts';
-import { type NginxCommand, runNginx } from './run-nginx.ts';
+import { type NginxCommand, type NginxRun, runNginx } from './run-nginx.ts';
 
 /** An edge that is open: where its nginx is, and what its include says now. */
 export interface Opened {
@@ -32,9 +32,26 @@ export interface Opened {
 
 /** Writes and tests an include; on success it is what the edge has on disk. */
 export async function writeSpec(opened: Opened, spec: IncludeSpec): Promise<Installed> {
+  return writeFiles(opened, spec, () => runNginx(opened.command, ['-t']));
+}
+
+/**
+ * Writes an include whose seed alone is another one than nginx has tested: names and numbers that we have checked, in the
+ * same place. A test would say nothing of it, refuse what others have broken elsewhere, and cost a process for each change.
+ */
+export async function writeSeed(opened: Opened, state: IncludeSpec['state']): Promise<Installed> {
+  return writeFiles(opened, { ...opened.spec, state }, async () => untested);
+}
+
+const untested = { isOk: true, stdout: '', stderr: '' };
+
+async function writeFiles(
+  opened: Opened,
+  spec: IncludeSpec,
+  test: () => Promise<NginxRun>,
+): Promise<Installed> {
   const former = opened.spec;
-  const texts = fileTexts(opened.files, spec);
-  const installed = await install(opened.edge, texts, () => runNginx(opened.command, ['-t']));
+  const installed = await install(opened.edge, fileTexts(opened.files, spec), test);
   opened.spec = spec;
   return {
     run: installed.run,

@@ -79,7 +79,9 @@ function renderUpstream(spec: IncludeSpec): string[] {
     `upstream ${service} {`,
     `zone lameduck_${service}_peers ${zoneKilobytes}k;`,
     ...(spec.mode === 'gate' ? renderBalancer(spec) : renderMethod(spec.balance)),
-    ...spec.nodes.map((node) => renderServer(node, spec.mode === 'reload' && spec.state.out.has(node.name))),
+    ...(spec.mode === 'gate'
+      ? gateServers(spec.nodes).usual
+      : spec.nodes.map((node) => renderServer(node, spec.state.out.has(node.name)))),
     `keepalive ${keepAliveConnections};`,
     'keepalive_requests 10000;',
     // Below the idle time of Uvicorn and Node (5 s), so that nginx closes first and no request meets a closed socket.
@@ -110,11 +112,32 @@ function renderLastResort(spec: IncludeSpec): string[] {
   return [
     `upstream ${lastResortName(spec.service)} {`,
     ...(spec.mode === 'gate' ? renderLastBalancer(spec) : []),
-    ...spec.nodes.map(
-      ({ name, address }) => `server ${safeAddress(address)} max_fails=0${isDown(name) ? ' down' : ''};`,
-    ),
+    ...(spec.mode === 'gate'
+      ? gateServers(spec.nodes).last
+      : spec.nodes.map((node) => lastServer(node, isDown(node.name)))),
     '}',
   ];
+}
+
+function lastServer({ address }: ResolvedNode, isDown: boolean): string {
+  return `server ${safeAddress(address)} max_fails=0${isDown ? ' down' : ''};`;
+}
+
+interface Servers {
+  readonly usual: readonly string[];
+  readonly last: readonly string[];
+}
+
+const renderedServers = new WeakMap<readonly ResolvedNode[], Servers>();
+
+/** In gate mode nobody is `down`, so they are the same in every file for these nodes. */
+function gateServers(nodes: readonly ResolvedNode[]): Servers {
+  const servers = renderedServers.get(nodes) ?? {
+    usual: nodes.map((node) => renderServer(node, false)),
+    last: nodes.map((node) => lastServer(node, false)),
+  };
+  renderedServers.set(nodes, servers);
+  return servers;
 }
 
 // A mark must not outlive a restart: at 10 s, the default, two nodes restarted in turn gave "no live upstreams".

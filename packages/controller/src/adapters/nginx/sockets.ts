@@ -10,29 +10,53 @@ const openStates: ReadonlySet<string> = new Set(['01', '02']);
  * unix socket's other end is not shown there. Idle keep-alive connections count too.
  */
 export function countSockets(pids: readonly number[], address: LiteralAddress): number | undefined {
-  if (address.kind === 'unix') return undefined;
+  return createSocketCounter(pids)(address);
+}
+
+/** The same for many addresses: what the kernel shows is read once, and only if it is needed. */
+export function createSocketCounter(
+  pids: readonly number[],
+): (address: LiteralAddress) => number | undefined {
   const [first] = pids;
-  if (first === undefined) return 0;
-  // The network namespace of nginx, which need not be ours.
-  const inodes = new Map<string, string>();
-  const remotes = remoteForms(address.host, address.port);
-  for (const file of [`/proc/${first}/net/tcp`, `/proc/${first}/net/tcp6`]) {
-    for (const { remote, state, uid, inode } of readRows(file)) {
-      if (remotes.has(remote) && openStates.has(state)) inodes.set(inode, uid);
-    }
-  }
-  return inodes.size === 0 ? 0 : countOwned(pids, inodes);
+  const owned = new Map<number, Owned>();
+  let rows: ReadonlyMap<string, Row[]> | undefined;
+  return (address) => {
+    if (address.kind === 'unix') return undefined;
+    if (first === undefined) return 0;
+    // The network namespace of nginx, which need not be ours.
+    rows ??= openRows([`/proc/${first}/net/tcp`, `/proc/${first}/net/tcp6`]);
+    const inodes = new Map<string, string>();
+    for (const remote of remoteForms(address.host, address.port))
+      for (const { inode, uid } of rows.get(remote) ?? []) inodes.set(inode, uid);
+    if (inodes.size === 0) return 0;
+    for (const pid of pids) if (!owned.has(pid)) owned.set(pid, ownedBy(pid));
+    return countOwned([...owned.values()], inodes);
+  };
+}
+
+function openRows(files: readonly string[]): ReadonlyMap<string, Row[]> {
+  const rows = files.flatMap(readRows).filter(({ state }) => openStates.has(state));
+  return Map.groupBy(rows, ({ remote }) => remote);
+}
+
+/** What a process holds; where we may not look, whose it is. */
+interface Owned {
+  readonly inodes: ReadonlySet<string> | undefined;
+  readonly uid: string | undefined;
+}
+
+function ownedBy(pid: number): Owned {
+  const inodes = ownedInodes(pid);
+  return { inodes, uid: inodes === undefined ? readUid(pid) : undefined };
 }
 
 // The descriptors of another user's process cannot be read: then all its user's sockets to the node are counted,
 // which is still an upper bound.
-function countOwned(pids: readonly number[], inodes: ReadonlyMap<string, string>): number {
+function countOwned(processes: readonly Owned[], sockets: ReadonlyMap<string, string>): number {
   const counted = new Set<string>();
-  for (const pid of pids) {
-    const owned = ownedInodes(pid);
-    const uid = owned === undefined ? readUid(pid) : undefined;
-    for (const [inode, owner] of inodes) {
-      if (owned === undefined ? owner === uid : owned.has(inode)) counted.add(inode);
+  for (const { inodes, uid } of processes) {
+    for (const [inode, owner] of sockets) {
+      if (inodes === undefined ? owner === uid : inodes.has(inode)) counted.add(inode);
     }
   }
   return counted.size;

@@ -40,6 +40,11 @@ function inode(path: string): number | undefined {
   }
 }
 
+/** Whether no process listens there: the kernel says so, at once and also where the one that did is frozen. */
+export async function isAbandoned(path: string): Promise<boolean> {
+  return inode(path) === undefined || (await isRefused(path));
+}
+
 async function isRefused(path: string): Promise<boolean> {
   return await new Promise((resolve) => {
     const connection = connect(path);

@@ -16,6 +16,7 @@ import { Leases } from '../embedded/leases.ts';
 import { systemClock } from '../system/clock.ts';
 import { attempt, openAlone, openToRead } from './database.ts';
 import { readFirstHistory } from './first-version.ts';
+import { GroupCommit, type Wanted } from './group-commit.ts';
 
 /** After every ASCII character: keys of a prefix are before it. */
 const afterKeys = '\u{10ffff}';
@@ -47,12 +48,14 @@ class SqliteStore implements Store {
   readonly #database: DatabaseSync;
   readonly #feed: ChangeFeed;
   readonly #leases: Leases;
+  readonly #together: GroupCommit;
 
   constructor(path: string, clock: Clock) {
     this.#path = path;
     this.#database = openAlone(path);
     this.#feed = new ChangeFeed(this.#revision());
     this.#leases = new Leases(clock, (lease) => this.#dropEntries(lease));
+    this.#together = new GroupCommit((wanted) => attempt('write', path, () => this.#transact(wanted)));
   }
 
   async get(key: string, signal: AbortSignal): Promise<StoreEntry | undefined> {
@@ -79,7 +82,7 @@ class SqliteStore implements Store {
   ): Promise<TxnOutcome> {
     signal.throwIfAborted();
     for (const op of ops) if (op.type === 'put' && op.lease !== undefined) this.#leases.require(op.lease);
-    return attempt('write', this.#path, () => this.#transact(compare, ops));
+    return this.#together.run({ compare, ops });
   }
 
   watch(prefix: string, fromRevision: number, signal: AbortSignal): AsyncIterable<StoreChange> {
@@ -93,23 +96,31 @@ class SqliteStore implements Store {
 
   async close(): Promise<void> {
     if (!this.#database.isOpen) return;
+    this.#together.flush();
     this.#leases.endAll();
     this.#feed.close();
     this.#database.close();
   }
 
-  #transact(compare: readonly StoreCompare[], ops: readonly StoreOp[]): TxnOutcome {
+  /** All of them or, where the disk fails, none: one after the other, each with a revision of its own. */
+  #transact(wanted: readonly Wanted[]): readonly TxnOutcome[] {
     const database = this.#database;
     database.exec('BEGIN IMMEDIATE');
     try {
       const before = this.#revision();
-      const holds = compare.every(({ key, revision }) => (this.#entry(key)?.revision ?? 0) === revision);
-      const changes = holds ? this.#apply(ops, before + 1) : [];
-      const revision = changes.length > 0 ? before + 1 : before;
-      if (changes.length > 0) database.prepare('UPDATE revision SET value = ?').run(revision);
+      let revision = before;
+      const changes: StoreChange[] = [];
+      const outcomes = wanted.map(({ compare, ops }): TxnOutcome => {
+        const holds = compare.every((fence) => (this.#entry(fence.key)?.revision ?? 0) === fence.revision);
+        const made = holds ? this.#apply(ops, revision + 1) : [];
+        if (made.length > 0) revision += 1;
+        changes.push(...made);
+        return { succeeded: holds, revision };
+      });
+      if (revision > before) database.prepare('UPDATE revision SET value = ?').run(revision);
       database.exec('COMMIT');
       this.#feed.publish(changes);
-      return { succeeded: holds, revision };
+      return outcomes;
     } catch (error) {
       // SQLite has rolled back by itself after some errors, a full disk among them
       if (database.isTransaction) database.exec('ROLLBACK');
@@ -132,7 +143,7 @@ class SqliteStore implements Store {
   #dropEntries(lease: string): void {
     const rows = this.#database.prepare('SELECT key FROM entries WHERE lease = ?').all(lease);
     const ops = rows.map(({ key }): StoreOp => ({ type: 'delete', key: String(key) }));
-    if (ops.length > 0) this.#transact([], ops);
+    if (ops.length > 0) this.#transact([{ compare: [], ops }]);
   }
 
   #revision(): number {
