@@ -1,13 +1,14 @@
 import { type Config, LameduckError } from '@lameduck/core';
 import type { Command } from 'commander';
 import { ControllerClient } from './client/controller-client.ts';
+import { type RemoteOptions, remotePlace } from './client/remote.ts';
 import { findConfig } from './config/find-config.ts';
 import { loadConfig } from './config/load-config.ts';
 import { createScreen, type Screen } from './output/screen.ts';
 import { type ServicePaths, servicePaths } from './paths.ts';
 
 /** The options that every command about a service takes. */
-export interface ServiceOptions {
+export interface ServiceOptions extends RemoteOptions {
   readonly config?: string;
   readonly json?: boolean;
 }
@@ -24,19 +25,27 @@ export function withServiceOptions(command: Command): Command {
     .option('--json', 'one JSON document on stdout, progress on stderr');
 }
 
+/** For commands that ask a controller, which may be somewhere else. */
+export function withControllerOptions(command: Command): Command {
+  return withServiceOptions(command)
+    .option('--url <url>', 'a daemon that listens on TCP, instead of the one of this host (LAMEDUCK_URL)')
+    .option('--token-file <file>', 'file with the token for it (or the token itself in LAMEDUCK_TOKEN)');
+}
+
 export async function loadService(options: ServiceOptions): Promise<Service> {
   const file = findConfig(options.config, process.cwd());
   const config = await loadConfig(file);
   return { config, file, paths: servicePaths(file, config) };
 }
 
-/** Runs a command against the controller of the service; throws `notRunning` where there is none. */
+/** Runs a command against the controller of the service, or the one that `--url` names; throws `notRunning` where there is none. */
 export async function withController(
   options: ServiceOptions,
-  run: (client: ControllerClient, screen: Screen, service: Service) => Promise<void>,
+  run: (client: ControllerClient, screen: Screen, service: Service | undefined) => Promise<void>,
 ): Promise<void> {
-  const service = await loadService(options);
-  const client = new ControllerClient(service.paths.controlSocket);
+  const remote = remotePlace(options, process.env);
+  const service = remote === undefined ? await loadService(options) : undefined;
+  const client = new ControllerClient(remote ?? { socketPath: (service as Service).paths.controlSocket });
   try {
     await run(client, createScreen(options.json === true), service);
   } finally {

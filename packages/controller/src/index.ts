@@ -16,8 +16,18 @@ export { systemClock } from './adapters/system/clock.ts';
 export { checkUnit } from './adapters/systemd/check-unit.ts';
 export { createSystemdRunner } from './adapters/systemd/systemd-runner.ts';
 export type { UnitFinding } from './adapters/systemd/unit-rules.ts';
+export type { ApiOptions, TrafficFeed } from './api/options.ts';
 export { createRoutes } from './api/routes.ts';
-export { type ApiServer, isAnswering, serveApi } from './api/server.ts';
+export {
+  type ApiServer,
+  isAnswering,
+  serveApi,
+  serveTcpApi,
+  type TcpApiServer,
+  type TcpOptions,
+} from './api/server.ts';
+export { createTcpDoor } from './api/tcp-door.ts';
+export { hashToken, type TokenHash } from './api/tokens.ts';
 export { createHealthChecks } from './checks/create-checks.ts';
 export { type Controller, type ControllerParts, createController } from './controller.ts';
 export type { Edge } from './ports/edge.ts';

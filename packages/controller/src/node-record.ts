@@ -4,6 +4,7 @@ import {
   type NodeConfig,
   type NodeOpinion,
   type NodeState,
+  type NodeStatus,
   nodeState,
   type OperationKind,
   type OutReason,
@@ -36,7 +37,12 @@ export interface NodeRecord {
   shown: { state: NodeState; since: number };
   /** Why the last operation or process ended badly, until the node is well again. */
   reason: string | undefined;
+  /** What its master told when it was last asked; another object only where that has changed. */
+  details: NodeDetails | undefined;
 }
+
+/** What only the processes of a node know. */
+export type NodeDetails = Pick<NodeStatus, 'workers' | 'connections'>;
 
 export function createNodeRecord(config: NodeConfig, runner: NodeRunner, now: number): NodeRecord {
   return {
@@ -50,6 +56,7 @@ export function createNodeRecord(config: NodeConfig, runner: NodeRunner, now: nu
     leavingPid: undefined,
     shown: { state: 'stopped', since: now },
     reason: undefined,
+    details: undefined,
   };
 }
 

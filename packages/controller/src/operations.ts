@@ -15,6 +15,7 @@ import type { Logger } from 'pino';
 import type { Changes } from './changes.ts';
 import type { EdgeSet } from './edge-set.ts';
 import type { EffectPoint, OnEffect } from './effect-point.ts';
+import type { OperationFeed } from './events/operation-feed.ts';
 import { askGuard, type GuardVerdict, withHolders } from './guard.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import { type NodeRecord, noteState } from './node-record.ts';
@@ -56,6 +57,8 @@ export interface OperationsParts {
   readonly onEffect: OnEffect;
   /** By node, of those that have any. */
   readonly hooks: ReadonlyMap<string, NodeHooks>;
+  /** Told of each operation with its id in the history; gives where to tell what happens in it. */
+  readonly tell: OperationFeed['begin'];
   readonly changes: Changes;
   /** Whether nodes end with the controller; else what it leaves under way is settled by the next one. */
   readonly isOwner: boolean;
@@ -150,9 +153,12 @@ export class Operations {
     const spec = resumedSpec(note, at, record, config, hooks.get(record.config.name));
     const kept = this.#parts.store.continueOperation(noted);
     await this.#hold(spec, record, undefined, async () => {
-      const report = await this.#execute(spec, record, kept, () => {}, signal);
+      const told = this.#parts.tell(spec, kept.id, () => {});
+      const report = await this.#execute(spec, record, kept, told.progress, signal);
       if (this.#isLeftBehind(report, signal)) return;
-      await this.#settle(record, report, kept, interruptedReport(note, 'resumed', report));
+      const resumed = interruptedReport(note, 'resumed', report);
+      await this.#settle(record, report, kept, resumed);
+      told.ended(resumed);
     });
   }
 
@@ -179,8 +185,10 @@ export class Operations {
   ): Promise<OperationReport> {
     return this.#hold(spec, record, by, async () => {
       const kept = await this.#begin(spec, record, wanted);
-      const report = await this.#execute(spec, record, kept, onProgress, this.#parts.closing);
+      const told = this.#parts.tell(spec, kept.id, onProgress);
+      const report = await this.#execute(spec, record, kept, told.progress, this.#parts.closing);
       if (!this.#isLeftBehind(report, this.#parts.closing)) await this.#settle(record, report, kept, report);
+      told.ended(report);
       return report;
     });
   }

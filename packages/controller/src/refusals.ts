@@ -49,6 +49,17 @@ export function refuseImpossible(record: NodeRecord, kind: OperationKind): void 
   );
 }
 
+/** Why the operation could not begin now, in words; nothing where it could. */
+export function refusalOf(record: NodeRecord, kind: OperationKind, clock: Clock): string | undefined {
+  try {
+    refuseBusy(record, kind, clock);
+    refuseImpossible(record, kind);
+    return undefined;
+  } catch (thrown) {
+    return LameduckError.from(thrown).message;
+  }
+}
+
 /** What a command is told whose operation the store would not take: `storeFailed`. */
 export function refuseUnrecorded(kind: OperationKind, node: string, cause: LameduckError): LameduckError {
   const message = `Cannot ${kind} node "${node}": a store that takes its record is wanted: ${cause.message}`;

@@ -1,10 +1,10 @@
-import { explainDown, formatAddress, LameduckError, type NodeStatus } from '@lameduck/core';
+import { explainDown, formatAddress, LameduckError, type NodeStatus, type WorkerView } from '@lameduck/core';
 import type { EdgeSet } from './edge-set.ts';
 import { type NodeRecord, noteState } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Edge, EdgeStatus } from './ports/edge.ts';
 
-/** One edge as `status` shows it; an edge that does not answer is `failed`, with its reason. */
+/** What one edge says of itself; an edge that does not answer is `failed`, with its reason. */
 export async function edgeStatus(edge: Edge, signal: AbortSignal): Promise<EdgeStatus> {
   try {
     return await edge.status(signal);
@@ -14,17 +14,29 @@ export async function edgeStatus(edge: Edge, signal: AbortSignal): Promise<EdgeS
   }
 }
 
-/** One node as `status` shows it, with its workers and what its edges have under way to it. */
+/** One node as `status` shows it, with its workers and what its edges have under way to it, asked anew. */
 export async function nodeStatus(
   record: NodeRecord,
   edges: EdgeSet,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<NodeStatus> {
-  const { config, runner, operation } = record;
+  await refreshNode(record, edges, signal);
+  return viewNode(record, clock.now());
+}
+
+/** Asks the edges and the processes of a node for what its record does not know by itself. Never rejects. */
+export async function refreshNode(record: NodeRecord, edges: EdgeSet, signal: AbortSignal): Promise<void> {
+  const { config, runner, process } = record;
   record.inFlight = await edges.inFlight(config.name, signal).catch(() => record.inFlight);
-  const workers = record.process === undefined ? [] : await runner.workers(record.process).catch(() => []);
-  const now = clock.now();
+  const workers = process === undefined ? [] : await runner.workers(process).catch(() => []);
+  const details = { workers, ...connectionsOf(workers) };
+  if (JSON.stringify(details) !== JSON.stringify(record.details)) record.details = details;
+}
+
+/** One node as its record stands. */
+export function viewNode(record: NodeRecord, now: number): NodeStatus {
+  const { config, operation } = record;
   noteState(record, now);
   const { state } = record.shown;
   // what went wrong once is no news of a node that is well
@@ -42,7 +54,8 @@ export async function nodeStatus(
     ...(reason === undefined ? {} : { reason }),
     ...healthChange(record, now),
     ...(record.process === undefined ? {} : { pid: record.process.pid }),
-    workers,
+    ...(record.process === undefined ? { workers: [] } : (record.details ?? { workers: [] })),
+    weight: config.weight,
     ...(operation === undefined
       ? {}
       : {
@@ -54,6 +67,12 @@ export async function nodeStatus(
           },
         }),
   };
+}
+
+/** Of all workers together, where they tell. */
+function connectionsOf(workers: readonly WorkerView[]): Pick<NodeStatus, 'connections'> {
+  const told = workers.flatMap(({ open }) => (open === undefined ? [] : [open]));
+  return told.length === 0 ? {} : { connections: told.reduce((sum, open) => sum + open, 0) };
 }
 
 function healthChange({ health }: NodeRecord, now: number): Pick<NodeStatus, 'healthChange'> {

@@ -27,7 +27,13 @@ export interface NodeStatus {
     readonly ms: number;
   };
   readonly pid?: number;
-  readonly workers: readonly { readonly pid: number; readonly state: string }[];
+  readonly workers: readonly WorkerView[];
+  /** Connections that its workers have open. */
+  readonly connections?: number;
+  /** What its application says of its own version. */
+  readonly version?: string;
+  /** Its share of the requests, as configured. */
+  readonly weight?: number;
   /** The operation that holds the node's lock. */
   readonly operation?: {
     readonly kind: OperationKind;
@@ -35,6 +41,20 @@ export interface NodeStatus {
     readonly ms: number;
     readonly by?: string;
   };
+}
+
+/** One process that serves; the numbers where its master tells them. */
+export interface WorkerView {
+  readonly pid: number;
+  readonly state: string;
+  readonly inFlight?: number;
+  /** Connections open, and of those idle. */
+  readonly open?: number;
+  readonly idle?: number;
+  /** Bytes of memory. */
+  readonly rss?: number;
+  /** Raised by each reload. */
+  readonly generation?: number;
 }
 
 export interface EdgeView {
@@ -67,16 +87,22 @@ export interface PauseStatus {
   readonly inFlight?: number;
 }
 
-export interface ServiceStatus {
-  readonly service: string;
-  readonly pid: number;
-  readonly edges: readonly EdgeView[];
+/** What concerns all nodes at once. */
+export interface ServiceFlags {
+  readonly paused?: PauseStatus;
   /** Health says that too many nodes are down at once: they are sent to all the same (`availability.panic`). */
   readonly panic?: { readonly down: number; readonly of: number };
-  readonly paused?: PauseStatus;
-  readonly nodes: readonly NodeStatus[];
   /** The rollout under way, or the last one of this controller. */
   readonly rollout?: RolloutStatus;
+}
+
+export interface ServiceStatus extends ServiceFlags {
+  readonly service: string;
+  readonly pid: number;
+  /** Of lameduck. */
+  readonly version?: string;
+  readonly edges: readonly EdgeView[];
+  readonly nodes: readonly NodeStatus[];
 }
 
 /** One line of the stream that an operation answers with; the last one holds the report. */
@@ -111,4 +137,29 @@ export interface HistoryEntry {
   /** ISO 8601, UTC. */
   readonly beganAt: string;
   readonly report?: OperationReport | RolloutReport;
+  /** What the edges have acknowledged. */
+  readonly proofs?: readonly ProofView[];
+}
+
+/** What an edge has acknowledged before the node was signalled. */
+export interface ProofView {
+  readonly edge: string;
+  readonly mode: 'gate' | 'reload';
+  /** Milliseconds from the call to the proof. */
+  readonly ms: number;
+  readonly generation: number;
+}
+
+/** One step of an operation, with when it began; a step without `ms` is the one under way. */
+export interface StepView {
+  readonly name: PhaseName;
+  /** ISO 8601, UTC. */
+  readonly beganAt: string;
+  readonly ms?: number;
+}
+
+/** One operation with all that is known of it. */
+export interface HistoryDetail extends HistoryEntry {
+  readonly proofs: readonly ProofView[];
+  readonly steps: readonly StepView[];
 }

@@ -1,5 +1,6 @@
 import { formatAddress } from './address.ts';
 import { type ConfigProblem, longestHoldMs } from './config.ts';
+import { checkApiRules } from './config-api.ts';
 import { checkHealthRules, refusePort } from './config-health.ts';
 import type { HealthDocument } from './config-health-schema.ts';
 import { checkLaunch } from './config-launch.ts';
@@ -231,4 +232,5 @@ const rules: readonly Rule[] = [
   ({ nodes }) => nodes.flatMap((node, index) => checkLaunch(index, node)),
   boundedHold,
   sensibleRollout,
+  ({ api }) => checkApiRules(api),
 ];

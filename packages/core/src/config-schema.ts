@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Address, parseAddress } from './address.ts';
+import { apiSchema } from './config-api-schema.ts';
 import { defaults } from './config-defaults.ts';
 import { duration, positive } from './config-fields.ts';
 import { health } from './config-health-schema.ts';
@@ -126,6 +127,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   rollout,
+  api: apiSchema.optional(),
 });
 
 /** What the schema gives: durations as milliseconds, addresses parsed, optional parts still optional. */

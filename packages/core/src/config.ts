@@ -1,4 +1,5 @@
 import type { Address } from './address.ts';
+import type { ApiConfig } from './config-api.ts';
 import type { LaunchConfig } from './config-launch.ts';
 import type { HooksConfig, RolloutConfig } from './config-rollout.ts';
 import type { PassiveLimits } from './passive-health.ts';
@@ -134,6 +135,8 @@ export interface Config {
     readonly require: 'all' | 'quorum';
   };
   readonly rollout: RolloutConfig;
+  /** `undefined`: only the unix socket. */
+  readonly api: ApiConfig | undefined;
 }
 
 /** The longest that requests can be made to wait: a request costs the edge a connection and its body for as long. */

@@ -3,15 +3,18 @@ export type ErrorCode =
   | 'aborted'
   | 'addressInUse'
   | 'alreadyRunning'
+  | 'apiMismatch'
   | 'binaryMissing'
   | 'busy'
   | 'canaryFailed'
   | 'config'
+  | 'conflict'
   | 'deadlinePassed'
   | 'edgeRejected'
   | 'edgeUnproven'
   | 'entryUnusable'
   | 'hookFailed'
+  | 'forbidden'
   | 'internal'
   | 'noSuchNode'
   | 'notRunning'
@@ -20,6 +23,9 @@ export type ErrorCode =
   | 'reloadFailed'
   | 'startFailed'
   | 'storeFailed'
+  | 'tooLarge'
+  | 'tooMany'
+  | 'unauthorized'
   | 'upgradeFailed'
   | 'usage';
 
@@ -54,15 +60,18 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   aborted: 1,
   addressInUse: 1,
   alreadyRunning: 1,
+  apiMismatch: 1,
   binaryMissing: 1,
   busy: 1,
   canaryFailed: 1,
   config: 78,
+  conflict: 1,
   deadlinePassed: 5,
   edgeRejected: 7,
   edgeUnproven: 7,
   entryUnusable: 3,
   hookFailed: 1,
+  forbidden: 1,
   internal: 1,
   noSuchNode: 4,
   notRunning: 3,
@@ -71,6 +80,9 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   reloadFailed: 1,
   startFailed: 1,
   storeFailed: 1,
+  tooLarge: 1,
+  tooMany: 1,
+  unauthorized: 1,
   upgradeFailed: 1,
   usage: 2,
 };
@@ -80,15 +92,18 @@ export const httpStatuses: Readonly<Record<ErrorCode, number>> = {
   aborted: 409,
   addressInUse: 409,
   alreadyRunning: 409,
+  apiMismatch: 400,
   binaryMissing: 500,
   busy: 409,
   canaryFailed: 502,
   config: 422,
+  conflict: 409,
   deadlinePassed: 504,
   edgeRejected: 502,
   edgeUnproven: 504,
   entryUnusable: 422,
   hookFailed: 502,
+  forbidden: 403,
   internal: 500,
   noSuchNode: 404,
   notRunning: 409,
@@ -97,6 +112,9 @@ export const httpStatuses: Readonly<Record<ErrorCode, number>> = {
   reloadFailed: 502,
   startFailed: 502,
   storeFailed: 503,
+  tooLarge: 413,
+  tooMany: 429,
+  unauthorized: 401,
   upgradeFailed: 502,
   usage: 400,
 };

@@ -1,8 +1,12 @@
 export { type Address, formatAddress, parseAddress } from './address.ts';
 export type * from './api.ts';
+export type * from './api-audit.ts';
+export type * from './api-events.ts';
 export type * from './api-plan.ts';
+export type * from './api-preview.ts';
 export type * from './api-rollout.ts';
 export type * from './api-traffic.ts';
+export { apiHeader, apiRevision, versionHeader } from './api-version.ts';
 export {
   countServing,
   findPanic,
@@ -23,6 +27,7 @@ export {
 } from './canary.ts';
 export { formatBodyMatch, judgeStatus, matchesBody } from './check-result.ts';
 export * from './config.ts';
+export type { ApiConfig, ApiTokenConfig } from './config-api.ts';
 export { defaults } from './config-defaults.ts';
 export { formatPath } from './config-issues.ts';
 export type { LaunchConfig } from './config-launch.ts';

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Address } from './address.ts';
 import type { Balance, Config, ConfigProblem, EdgeConfig, NodeConfig } from './config.ts';
+import { toApi } from './config-api.ts';
 import { toHealth } from './config-health.ts';
 import { describeIssue } from './config-issues.ts';
 import { toLaunch } from './config-launch.ts';
@@ -45,6 +46,7 @@ function toConfig(document: ConfigDocument): Config {
     startup: { timeoutMs: document.startup.timeout },
     availability: toAvailability(document),
     rollout: toRollout(document.rollout, document.nodes.length),
+    api: toApi(document.api),
   });
 }
 

@@ -8,10 +8,11 @@ const packages = join(import.meta.dirname, '..', '..');
 /** What each package may depend on of ours; nothing else, ever. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   core: [],
+  client: ['core'],
   worker: [],
   master: ['core'],
   controller: ['core'],
-  cli: ['core', 'worker', 'master', 'controller'],
+  cli: ['core', 'client', 'worker', 'master', 'controller'],
   ledger: [],
 };
 
@@ -55,6 +56,11 @@ describe('the architecture', () => {
   it('worker goes into every application and so has no dependency at all', () => {
     assert.deepEqual(Object.keys(manifest('worker').dependencies ?? {}), []);
     const foreign = imports('worker').filter((from) => !from.startsWith('.') && !from.startsWith('node:'));
+    assert.deepEqual(foreign, []);
+  });
+
+  it('client goes into the page of the console and so takes only types of others', () => {
+    const foreign = imports('client').filter((from) => !from.startsWith('./'));
     assert.deepEqual(foreign, []);
   });
 

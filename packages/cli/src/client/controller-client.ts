@@ -1,13 +1,11 @@
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import { userInfo } from 'node:os';
+import { type ApiClient, ApiError, createApiClient, type EventUpdate, type Fetch } from '@lameduck/client';
 import {
-  type ErrorBody,
   type ErrorCode,
   exitCodes,
   type HistoryEntry,
   LameduckError,
   type OperationKind,
-  type OperationLine,
   type OperationPlan,
   type OperationProgress,
   type OperationReport,
@@ -18,78 +16,96 @@ import {
   type RolloutStatus,
   type ServiceStatus,
 } from '@lameduck/core';
-import { Client, type Dispatcher } from 'undici';
-import { whoAmI } from './who.ts';
+import { Agent, fetch } from 'undici';
 
-/** The controller of one service, asked over its unix socket. Errors are the controller's own, with their codes. */
+interface OperateOptions {
+  readonly force?: boolean;
+}
+
+type OnProgress = (progress: OperationProgress) => void;
+
+/** Where the controller is: on this host, or somewhere else with a token. */
+export type ControllerPlace =
+  | { readonly socketPath: string }
+  | { readonly url: string; readonly token: string | undefined };
+
+/** The controller of one service. Errors are the controller's own, with their codes. */
 export class ControllerClient {
-  readonly #client: Client;
-  readonly #socketPath: string;
+  readonly #agent: Agent;
+  readonly #place: ControllerPlace;
+  readonly #api: ApiClient;
 
-  constructor(socketPath: string) {
+  constructor(place: ControllerPlace) {
     // an operation takes as long as its deadlines allow: no time-out of the transport may cut it short
-    this.#client = new Client('http://localhost', { socketPath, headersTimeout: 0, bodyTimeout: 0 });
-    this.#socketPath = socketPath;
+    const patient = { headersTimeout: 0, bodyTimeout: 0 };
+    const isLocal = 'socketPath' in place;
+    this.#agent = new Agent(isLocal ? { ...patient, connect: { socketPath: place.socketPath } } : patient);
+    this.#place = place;
+    this.#api = createApiClient({
+      fetch: ((url, asking) => fetch(url, { ...asking, dispatcher: this.#agent })) as Fetch,
+      ...(isLocal ? { url: 'http://localhost', headers: claim() } : { url: place.url }),
+      ...(isLocal || place.token === undefined ? {} : { token: place.token }),
+    });
   }
 
-  async status(): Promise<ServiceStatus> {
-    const { body } = await this.#request('GET', '/v1/status');
-    return (await body.json()) as ServiceStatus;
+  status(): Promise<ServiceStatus> {
+    return this.#attempt(this.#api.status());
+  }
+
+  history(limit: number): Promise<readonly HistoryEntry[]> {
+    return this.#attempt(this.#api.history({ limit }));
   }
 
   /** In Prometheus' text format. */
-  async metrics(): Promise<string> {
-    const { body } = await this.#request('GET', '/metrics');
-    return body.text();
+  metrics(): Promise<string> {
+    return this.#attempt(this.#api.metrics());
   }
 
-  async history(limit: number): Promise<readonly HistoryEntry[]> {
-    const { body } = await this.#request('GET', `/v1/history?limit=${limit}`);
-    return (await body.json()) as HistoryEntry[];
-  }
-
-  async operate(
+  operate(
     kind: OperationKind,
     node: string,
-    onProgress: (progress: OperationProgress) => void,
-    options: { readonly force?: boolean } = {},
+    onProgress: OnProgress,
+    options: OperateOptions = {},
   ): Promise<OperationReport> {
-    const { body } = await this.#request('POST', operationPath(kind, node), options);
-    return (await readReport(body, onProgress)) as OperationReport;
+    return this.#attempt(this.#api.operate(kind, node, onProgress, options));
   }
 
   /** What the operation would do; touches nothing. */
-  async planOperation(
-    kind: OperationKind,
+  planOperation(kind: OperationKind, node: string, options: OperateOptions = {}): Promise<OperationPlan> {
+    return this.#attempt(this.#api.planOperation(kind, node, options));
+  }
+
+  rollout(options: RolloutOptions, onProgress: OnProgress): Promise<RolloutReport> {
+    return this.#attempt(this.#api.rollout(options, onProgress));
+  }
+
+  /** Everything that happens; waits for a controller that is away, but for the first time. */
+  async *events(signal: AbortSignal): AsyncGenerator<EventUpdate, undefined> {
+    await this.status();
+    yield* this.#translate(this.#api.events(signal));
+    return undefined;
+  }
+
+  async *logs(
     node: string,
-    options: { readonly force?: boolean } = {},
-  ): Promise<OperationPlan> {
-    const { body } = await this.#request('POST', operationPath(kind, node), { ...options, dryRun: true });
-    return (await body.json()) as OperationPlan;
+    options: { readonly lines: number; readonly isFollowing: boolean },
+    signal: AbortSignal,
+  ): AsyncGenerator<string, undefined> {
+    yield* this.#translate(this.#api.logs(node, options, signal));
+    return undefined;
   }
 
-  async rollout(
-    options: RolloutOptions,
-    onProgress: (progress: OperationProgress) => void,
-  ): Promise<RolloutReport> {
-    const { body } = await this.#request('POST', '/v1/rollout', options);
-    return (await readReport(body, onProgress)) as RolloutReport;
-  }
-
-  async pause(by: string, holdMs: number | undefined): Promise<PauseStatus> {
-    const { body } = await this.#request('POST', '/v1/pause', { by, ...(holdMs ? { holdMs } : {}) });
-    return ((await body.json()) as { paused: PauseStatus }).paused;
+  pause(holdMs: number | undefined): Promise<PauseStatus> {
+    return this.#attempt(this.#api.pause(holdMs).then(({ paused }) => paused));
   }
 
   async resume(): Promise<void> {
-    const { body } = await this.#request('POST', '/v1/resume');
-    await body.dump();
+    await this.#attempt(this.#api.resume());
   }
 
   /** What the rollout would do; touches nothing. */
-  async planRollout(options: RolloutOptions): Promise<OperationPlan> {
-    const { body } = await this.#request('POST', '/v1/rollout', { ...options, dryRun: true });
-    return (await body.json()) as OperationPlan;
+  planRollout(options: RolloutOptions): Promise<OperationPlan> {
+    return this.#attempt(this.#api.planRollout(options));
   }
 
   /** The rollout under way, or the last one of this controller. */
@@ -97,61 +113,85 @@ export class ControllerClient {
     return (await this.status()).rollout;
   }
 
-  async commandRollout(command: RolloutCommand): Promise<RolloutStatus> {
-    const { body } = await this.#request('POST', `/v1/rollout/${command}`);
-    return (await body.json()) as RolloutStatus;
+  commandRollout(command: RolloutCommand): Promise<RolloutStatus> {
+    return this.#attempt(this.#api.commandRollout(command));
   }
 
   async close(): Promise<void> {
-    await this.#client.close();
+    await this.#agent.destroy();
   }
 
-  async #request(method: 'GET' | 'POST', path: string, body?: object): Promise<Dispatcher.ResponseData> {
-    const headers = { 'x-lameduck-who': whoAmI() };
-    const response = await this.#client
-      .request({ method, path, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-      .catch((error: unknown) => {
-        throw this.#unreachable(error);
-      });
-    if (response.statusCode < 400) return response;
-    throw toError(((await response.body.json()) as ErrorBody).error);
-  }
-
-  #unreachable(error: unknown): LameduckError {
-    const message = `Cannot reach the controller on "${this.#socketPath}": a running "lameduck up" or "lameduck daemon" is wanted`;
-    return new LameduckError('notRunning', message, { socketPath: this.#socketPath }, error);
-  }
-}
-
-function operationPath(kind: OperationKind, node: string): string {
-  return `/v1/nodes/${encodeURIComponent(node)}/${kind}`;
-}
-
-async function readReport(
-  body: Readable,
-  onProgress: (progress: OperationProgress) => void,
-): Promise<OperationReport | RolloutReport> {
-  try {
-    for await (const text of createInterface({ input: body })) {
-      const line = JSON.parse(text) as OperationLine;
-      if (line.type === 'report') return line.report;
-      if (line.type === 'error') throw toError(line.error);
-      onProgress(line);
+  async #attempt<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (thrown) {
+      throw toError(thrown, this.#place);
     }
-  } catch (error) {
-    if (error instanceof LameduckError) throw error;
-    throw wentAway(error);
   }
-  throw wentAway();
+
+  async *#translate<T>(items: AsyncGenerator<T, undefined>): AsyncGenerator<T, undefined> {
+    try {
+      yield* items;
+    } catch (thrown) {
+      throw toError(thrown, this.#place);
+    }
+    return undefined;
+  }
+}
+
+/** Who asks, for the audit log: the socket cannot tell, so it is taken down as a claim. */
+function claim(): Readonly<Record<string, string>> {
+  const user = userName();
+  return /^[A-Za-z0-9_.-]{1,32}$/.test(user) ? { 'lameduck-claim': `user=${user}; pid=${process.pid}` } : {};
+}
+
+/** A container may run as a user that has no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid${process.getuid?.() ?? ''}`;
+  }
+}
+
+function toError(thrown: unknown, place: ControllerPlace): LameduckError {
+  if (!(thrown instanceof ApiError)) return LameduckError.from(thrown);
+  const { code, message, details, cause } = thrown;
+  if (code === 'unreachable') return unreachable(place, cause);
+  if (code === 'wentAway') return wentAway(cause);
+  if (code === 'notTheApi')
+    return new LameduckError('apiMismatch', message, { ...details, ...placeDetails(place) });
+  const known = Object.hasOwn(exitCodes, code) ? (code as ErrorCode) : 'internal';
+  return new LameduckError(known, message, details);
+}
+
+function unreachable(place: ControllerPlace, cause: unknown): LameduckError {
+  const where = 'socketPath' in place ? place.socketPath : place.url;
+  const wanted =
+    'socketPath' in place
+      ? 'a running "lameduck up" or "lameduck daemon" is wanted'
+      : `a daemon that listens there is wanted${reason(cause)}`;
+  return new LameduckError(
+    'notRunning',
+    `Cannot reach the controller on "${where}": ${wanted}`,
+    placeDetails(place),
+    cause,
+  );
+}
+
+/** Without the token. */
+function placeDetails(place: ControllerPlace): Readonly<Record<string, string>> {
+  return 'socketPath' in place ? { socketPath: place.socketPath } : { url: place.url };
+}
+
+function reason(thrown: unknown): string {
+  const { cause } = thrown as { cause?: { code?: string; message?: string } };
+  const why = cause?.code ?? cause?.message;
+  return why === undefined ? '' : `: ${why}`;
 }
 
 function wentAway(cause?: unknown): LameduckError {
   const message =
     'Cannot finish: the controller went away in the middle of the operation; the next "lameduck up" reverts or resumes it (lameduck history)';
   return new LameduckError('notRunning', message, {}, cause);
-}
-
-function toError({ code, message, details }: ErrorBody['error']): LameduckError {
-  const known = Object.hasOwn(exitCodes, code) ? (code as ErrorCode) : 'internal';
-  return new LameduckError(known, message, { ...(details as object) });
 }

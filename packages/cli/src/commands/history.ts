@@ -3,10 +3,11 @@ import { isAnswering, readHistory } from '@lameduck/controller';
 import { formatMs, type HistoryEntry } from '@lameduck/core';
 import type { Command } from 'commander';
 import { readCount } from '../arguments.ts';
-import { ControllerClient } from '../client/controller-client.ts';
+import { ControllerClient, type ControllerPlace } from '../client/controller-client.ts';
+import { remotePlace } from '../client/remote.ts';
 import { createScreen } from '../output/screen.ts';
 import { formatTable } from '../output/table.ts';
-import { loadService, type Service, type ServiceOptions, withServiceOptions } from '../service.ts';
+import { loadService, type ServiceOptions, withControllerOptions } from '../service.ts';
 
 interface HistoryOptions extends ServiceOptions {
   readonly limit: number;
@@ -14,22 +15,29 @@ interface HistoryOptions extends ServiceOptions {
 
 /** `lameduck history`: also while no controller runs. */
 export function addHistory(program: Command): void {
-  withServiceOptions(program.command('history'))
+  withControllerOptions(program.command('history'))
     .description('show the last operations with their results')
     .option('--limit <n>', 'how many', readCount, 20)
     .action(async (options: HistoryOptions) => {
       const screen = createScreen(options.json === true);
-      const entries = await readEntries(await loadService(options), options.limit);
+      const entries = await readEntries(options);
       if (screen.isJson) screen.json(entries);
       else screen.print(entries.length === 0 ? 'no operation yet' : formatHistory(entries));
     });
 }
 
-async function readEntries({ paths }: Service, limit: number): Promise<readonly HistoryEntry[]> {
-  if (await isAnswering(paths.controlSocket)) {
-    const client = new ControllerClient(paths.controlSocket);
-    return client.history(limit).finally(() => client.close());
-  }
+async function askHistory(place: ControllerPlace, limit: number): Promise<readonly HistoryEntry[]> {
+  const client = new ControllerClient(place);
+  return client.history(limit).finally(() => client.close());
+}
+
+async function readEntries(options: HistoryOptions): Promise<readonly HistoryEntry[]> {
+  const { limit } = options;
+  const remote = remotePlace(options, process.env);
+  if (remote !== undefined) return askHistory(remote, limit);
+  const { paths } = await loadService(options);
+  const { controlSocket: socketPath } = paths;
+  if (await isAnswering(socketPath)) return askHistory({ socketPath }, limit);
   return existsSync(paths.store) ? readHistory(paths.store, limit) : [];
 }
 

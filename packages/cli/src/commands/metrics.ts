@@ -1,7 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { LameduckError } from '@lameduck/core';
 import type { Command } from 'commander';
-import { type ServiceOptions, withController, withServiceOptions } from '../service.ts';
+import { type ServiceOptions, withController, withControllerOptions } from '../service.ts';
 
 interface MetricsOptions extends ServiceOptions {
   readonly output?: string;
@@ -9,7 +9,7 @@ interface MetricsOptions extends ServiceOptions {
 
 /** `lameduck metrics [--output FILE]` */
 export function addMetrics(program: Command): void {
-  withServiceOptions(program.command('metrics'))
+  withControllerOptions(program.command('metrics'))
     .description("print the controller's metrics in Prometheus' text format")
     .option('--output <file>', "write them to this file as a whole, for node_exporter's textfile collector")
     .action(runMetrics);

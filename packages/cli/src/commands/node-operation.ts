@@ -2,7 +2,7 @@ import type { OperationKind } from '@lameduck/core';
 import type { Command } from 'commander';
 import { showPlan } from '../output/plan-view.ts';
 import { showOperation } from '../output/show-operation.ts';
-import { requireNode, type ServiceOptions, withController, withServiceOptions } from '../service.ts';
+import { requireNode, type ServiceOptions, withController, withControllerOptions } from '../service.ts';
 
 const descriptions: Readonly<Record<OperationKind, string>> = {
   drain: 'take a node out of rotation; it keeps running',
@@ -22,7 +22,7 @@ const leaving: readonly OperationKind[] = ['drain', 'stop', 'restart'];
 
 /** `lameduck drain|ready|stop|start|restart NODE` */
 export function addNodeOperation(program: Command, kind: OperationKind): void {
-  const command = withServiceOptions(program.command(`${kind} <node>`)).description(descriptions[kind]);
+  const command = withControllerOptions(program.command(`${kind} <node>`)).description(descriptions[kind]);
   if (leaving.includes(kind)) {
     command.option(
       '--force',
@@ -36,8 +36,8 @@ export function addNodeOperation(program: Command, kind: OperationKind): void {
 
 function runOperation(kind: OperationKind, node: string, options: NodeOptions): Promise<void> {
   const force = options.force === true ? { force: true } : {};
-  return withController(options, async (client, screen, { config }) => {
-    requireNode(config, node);
+  return withController(options, async (client, screen, service) => {
+    if (service !== undefined) requireNode(service.config, node);
     if (options.dryRun === true) return showPlan(await client.planOperation(kind, node, force), screen);
     await showOperation(kind, [node], screen, (report) => client.operate(kind, node, report, force));
   });

@@ -1,9 +1,8 @@
-import { userInfo } from 'node:os';
 import { formatMs, type PauseStatus } from '@lameduck/core';
 import type { Command } from 'commander';
 import { readHold } from '../arguments.ts';
 import { counted } from '../output/counted.ts';
-import { type ServiceOptions, withController, withServiceOptions } from '../service.ts';
+import { type ServiceOptions, withController, withControllerOptions } from '../service.ts';
 
 interface PauseOptions extends ServiceOptions {
   readonly for?: number;
@@ -11,7 +10,7 @@ interface PauseOptions extends ServiceOptions {
 
 /** `lameduck pause [--for 30s]` */
 export function addPause(program: Command): void {
-  withServiceOptions(program.command('pause'))
+  withControllerOptions(program.command('pause'))
     .description('let all requests wait at the edges until `lameduck resume`')
     .option(
       '--for <duration>',
@@ -20,7 +19,7 @@ export function addPause(program: Command): void {
     )
     .action((options: PauseOptions) =>
       withController(options, async (client, screen) => {
-        const paused = await client.pause(userInfo().username, options.for);
+        const paused = await client.pause(options.for);
         if (screen.isJson) screen.json({ paused });
         else screen.print(describe(paused));
       }),

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { type ServiceOptions, withController, withServiceOptions } from '../service.ts';
+import { type ServiceOptions, withController, withControllerOptions } from '../service.ts';
 
 /** `lameduck resume` */
 export function addResume(program: Command): void {
-  withServiceOptions(program.command('resume'))
+  withControllerOptions(program.command('resume'))
     .description('end a pause: send requests on again, those that wait first')
     .action((options: ServiceOptions) =>
       withController(options, async (client, screen) => {

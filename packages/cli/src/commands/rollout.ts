@@ -1,10 +1,4 @@
-import {
-  batchSize,
-  type Config,
-  LameduckError,
-  type RolloutCommand,
-  type RolloutOptions,
-} from '@lameduck/core';
+import { batchSize, LameduckError, type RolloutCommand, type RolloutOptions } from '@lameduck/core';
 import type { Command } from 'commander';
 import {
   readBatch,
@@ -19,7 +13,7 @@ import { createRolloutBoard } from '../output/rollout-board.ts';
 import { formatRollout } from '../output/rollout-view.ts';
 import { showOn } from '../output/show-operation.ts';
 import { createPlainBoard } from '../output/step-board.ts';
-import { type ServiceOptions, withController, withServiceOptions } from '../service.ts';
+import { type ServiceOptions, withController, withControllerOptions } from '../service.ts';
 
 interface Flags extends ServiceOptions {
   readonly batch?: number | string;
@@ -40,7 +34,7 @@ const commands: Readonly<Record<RolloutCommand, string>> = {
 
 /** `lameduck rollout`, `lameduck rollout pause|resume|abort|status` */
 export function addRollout(program: Command): void {
-  const rollout = withServiceOptions(program.command('rollout'))
+  const rollout = withControllerOptions(program.command('rollout'))
     .description('restart all nodes in turn, canaries first; stop at the first that does not come back')
     .option('--batch <n>', 'nodes at the same time, or a percentage of all', readBatch)
     .option('--canary <n>', 'nodes that go first and are watched', readNumberFromZero)
@@ -52,27 +46,27 @@ export function addRollout(program: Command): void {
     .option('--dry-run', 'print the plan and what would change in nginx; touch nothing')
     .action(runRollout);
   for (const [command, description] of Object.entries(commands) as [RolloutCommand, string][]) {
-    withServiceOptions(rollout.command(command))
+    withControllerOptions(rollout.command(command))
       .description(description)
       .action((_options, self: Command) => commandRollout(command, self.optsWithGlobals()));
   }
-  withServiceOptions(rollout.command('status'))
+  withControllerOptions(rollout.command('status'))
     .description('show the rollout under way, or the last one; exit code 1 where it was aborted, 3 for none')
     .action((_options, self: Command) => showStatus(self.optsWithGlobals()));
 }
 
 function runRollout(flags: Flags): Promise<void> {
-  return withController(flags, async (client, screen, { config }) => {
-    const options = rolloutOptions(flags, config);
+  return withController(flags, async (client, screen) => {
+    const options = rolloutOptions(flags, (await client.status()).nodes.length);
     if (flags.dryRun === true) return showPlan(await client.planRollout(options), screen);
     const board = createRolloutBoard(screen, createPlainBoard(screen));
     await showOn(board, screen, (report) => client.rollout(options, report));
   });
 }
 
-function rolloutOptions(flags: Flags, config: Config): RolloutOptions {
+function rolloutOptions(flags: Flags, nodes: number): RolloutOptions {
   const { batch, soak, canary, maxErrorRate, maxP99Ratio, minRequests, only } = flags;
-  const size = batch === undefined ? undefined : batchSize(batch, config.nodes.length);
+  const size = batch === undefined ? undefined : batchSize(batch, nodes);
   return { batch: size, canary, soakMs: soak, maxErrorRate, maxP99Ratio, minRequests, only };
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { formatStatus } from '../output/status-view.ts';
-import { type ServiceOptions, withController, withServiceOptions } from '../service.ts';
+import { type ServiceOptions, withController, withControllerOptions } from '../service.ts';
 
 interface StatusOptions extends ServiceOptions {
   readonly watch?: boolean;
@@ -12,7 +12,7 @@ const clearScreen = '\u001B[H\u001B[J';
 
 /** `lameduck status [--watch]` */
 export function addStatus(program: Command): void {
-  withServiceOptions(program.command('status'))
+  withControllerOptions(program.command('status'))
     .description('show edges, nodes and workers: state, requests in flight, last check and why')
     .option('--watch', 'show it anew twice a second, until Ctrl-C')
     .action(runStatus);

@@ -1,4 +1,4 @@
-import { type Controller, createRoutes, serveApi } from '@lameduck/controller';
+import type { Controller } from '@lameduck/controller';
 import { type Config, formatMs } from '@lameduck/core';
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
@@ -9,6 +9,7 @@ import { createServiceLogger } from '../output/service-logger.ts';
 import { type ServiceSupervisor, stopAsked, superviseService } from '../output/service-supervisor.ts';
 import { formatStatus } from '../output/status-view.ts';
 import { prepareControlFolder } from '../paths.ts';
+import { serveServiceApi } from '../serve-service-api.ts';
 import { loadService, type Service, type ServiceOptions, withServiceOptions } from '../service.ts';
 
 /** `lameduck up` */
@@ -61,7 +62,10 @@ export async function runController(service: Service, run: ControllerRun): Promi
   const beganAt = performance.now();
   const controller = composeController(config, paths, run.logger, isOwner);
   prepareControlFolder(paths);
-  const api = await serveApi(createRoutes(controller), paths.controlSocket);
+  const api = await serveServiceApi(controller, config, paths, run.logger, {
+    traffic: controller.traffic,
+    metrics: () => controller.metrics.render(),
+  });
   try {
     const size = `${counted(config.nodes.length, 'node')}, ${counted(config.edges.length, 'edge')}`;
     screen.note(`${isOwner ? 'starting' : 'joining'} "${config.service}": ${size}`);

@@ -1,150 +1,195 @@
-import {
-  type ErrorCode,
-  httpStatuses,
-  LameduckError,
-  longestHoldMs,
-  type OperationKind,
-  type OperationLine,
-  type OperationReport,
-  type RolloutReport,
-} from '@lameduck/core';
-import { type Context, Hono } from 'hono';
+import { z } from '@hono/zod-openapi';
+import { apiHeader, apiRevision, httpStatuses, LameduckError, versionHeader } from '@lameduck/core';
+import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { z } from 'zod';
 import type { Controller } from '../controller.ts';
-import { metricsType } from '../metrics/page.ts';
-import type { OnProgress } from '../run-operation.ts';
-
-const kinds: readonly string[] = ['drain', 'ready', 'stop', 'start', 'restart'] satisfies OperationKind[];
-const leaveBody = z.strictObject({ pid: z.int().min(1), waitMs: z.int().min(0).max(3_600_000) });
-const pauseBody = z.strictObject({
-  holdMs: z.int().min(1).max(longestHoldMs).optional(),
-  by: z.string().max(100).optional(),
-});
-const operationBody = z.strictObject({ force: z.boolean().optional(), dryRun: z.boolean().optional() });
-const rolloutBody = z.strictObject({
-  batch: z.int().min(1).optional(),
-  canary: z.int().min(0).optional(),
-  soakMs: z.int().min(0).optional(),
-  maxErrorRate: z.number().min(0).max(1).optional(),
-  maxP99Ratio: z.number().min(1).optional(),
-  minRequests: z.int().min(0).optional(),
-  only: z.array(z.string()).optional(),
-  dryRun: z.boolean().optional(),
-});
-/** Who asks, as a client says: shown to people, so it is one short line. */
-const whoPattern = /^[\x20-\x7e]{1,100}$/;
-const historyLimit = z.coerce.number().int().min(1).max(1000).default(20);
+import { parseJson, readBody } from './body.ts';
+import { type ApiContext, type ApiEnv, claimHeader, unixCaller } from './caller.ts';
+import { describeApi } from './describe.ts';
+import type { ApiOptions, ApiParts } from './options.ts';
+import { Performer } from './perform.ts';
+import { type ApiRoute, refuseRole } from './route.ts';
+import { actRoutes } from './routes/act-routes.ts';
+import { addPageRoutes } from './routes/page-routes.ts';
+import { notFound, readRoutes } from './routes/read-routes.ts';
+import { streamRoutes } from './routes/stream-routes.ts';
+import { addressOf, refuseCrossSite, refuseForeignHost, tcpCaller } from './tcp-door.ts';
 
 /**
  * The controller's API. Operations answer with a stream of JSON lines: progress, then one line with the report.
- * An operation goes on when its client goes away. `stop` is asked to stop the whole service.
+ * An operation goes on when its client goes away.
  */
-export function createRoutes(controller: Controller): Hono {
-  const app = new Hono();
-  app.onError((error, context) => {
-    const { code, message, details } = LameduckError.from(error);
-    return context.json({ error: { code, message, details } }, httpStatuses[code] as ContentfulStatusCode);
+export function createRoutes(controller: Controller, options: ApiOptions = {}): Hono<ApiEnv> {
+  const parts = { ...options, controller };
+  const app = new Hono<ApiEnv>();
+  const performer = new Performer(controller.audit, () => performance.now());
+  const { traffic } = options;
+  if (traffic !== undefined)
+    controller.events.addFeed((bus) => traffic.subscribe((sample) => bus.publish('traffic', sample)));
+  app.onError((error, context) => answerError(error, context));
+  app.notFound((context) =>
+    answerError(notFound(`"${context.req.path}"`, 'a path of the API is wanted'), context),
+  );
+  app.use(async (context, next) => {
+    context.header(apiHeader, String(apiRevision));
+    if (options.version !== undefined) context.header(versionHeader, options.version);
+    const { door } = context.env;
+    if (door?.kind === 'tcp') refuseForeignHost(door, context.req.header('host'));
+    await next();
   });
-  app.notFound((context) => context.json(errorBody('usage', `Cannot find "${context.req.path}"`), 404));
-
-  app.get('/v1/status', async (context) => context.json(await controller.status()));
-  app.get('/metrics', async (context) => {
-    return context.text(await controller.metrics.render(), 200, { 'content-type': metricsType });
-  });
-  app.get('/v1/history', async (context) => {
-    const limit = parse(historyLimit, context.req.query('limit'), 'limit');
-    return context.json(await controller.history(limit));
-  });
-  app.post('/v1/nodes/:node/leave', async (context) => {
-    const request = parse(leaveBody, readJson(await context.req.text()), 'body');
-    return streamLines((onProgress) => controller.leave(context.req.param('node'), request, onProgress));
-  });
-  app.post('/v1/nodes/:node/:operation', async (context) => {
-    const { node, operation } = context.req.param();
-    if (!kinds.includes(operation)) {
-      throw new LameduckError('usage', `Cannot run "${operation}": one of ${kinds.join(', ')} is wanted`);
-    }
-    const kind = operation as OperationKind;
-    const { dryRun, ...options } = parse(operationBody, readOptional(await context.req.text()), 'body');
-    if (dryRun) return context.json(await controller.planOperation(kind, node, options));
-    const by = whoAsks(context);
-    return streamLines((onProgress) => controller.operate(kind, node, onProgress, { ...options, by }));
-  });
-  app.post('/v1/rollout', async (context) => {
-    const text = await context.req.text();
-    const { dryRun, ...request } = parse(rolloutBody, readOptional(text), 'body');
-    if (dryRun) return context.json(await controller.planRollout(request));
-    const by = whoAsks(context);
-    return streamLines((onProgress) => controller.rollout({ ...request, by }, onProgress));
-  });
-  app.post('/v1/pause', async (context) => {
-    const text = await context.req.text();
-    const { by, holdMs } = parse(pauseBody, text === '' ? {} : readJson(text), 'body');
-    return context.json({ paused: await controller.pause(by, holdMs) });
-  });
-  app.post('/v1/resume', async (context) => {
-    await controller.resume();
-    return context.json({});
-  });
-  app.get('/v1/rollout', (context) => context.json(controller.rolloutStatus() ?? null));
-  app.post('/v1/rollout/pause', (context) => context.json(controller.pauseRollout(whoAsks(context))));
-  app.post('/v1/rollout/resume', (context) => context.json(controller.resumeRollout(whoAsks(context))));
-  app.post('/v1/rollout/abort', (context) => context.json(controller.abortRollout(whoAsks(context))));
+  for (const path of ['/v1/*', '/metrics']) {
+    app.use(path, async (context, next) => {
+      await admit(context, performer);
+      await next();
+    });
+  }
+  for (const route of apiRoutes(parts, performer)) addRoute(app, route, performer);
+  addPages(app, options.console);
   return app;
 }
 
-function errorBody(code: ErrorCode, message: string): { error: { code: ErrorCode; message: string } } {
-  return { error: { code, message } };
+/** Every route, with those that describe the API and tell its numbers. */
+export function apiRoutes(parts: ApiParts, performer: Performer): readonly ApiRoute[] {
+  const routes = [
+    ...readRoutes(parts),
+    ...actRoutes(parts, performer),
+    ...streamRoutes(parts),
+    metricsRoute(parts),
+  ];
+  let document: object | undefined;
+  const description: ApiRoute = {
+    ...{ method: 'get', path: '/v1/openapi.json', role: 'viewer', errors: [] },
+    summary: 'this description',
+    answer: {
+      type: 'application/json',
+      schema: z.record(z.string(), z.unknown()),
+      description: 'OpenAPI 3.1',
+    },
+    handle: ({ context }) => {
+      document ??= describeApi([...routes, description]);
+      return context.json(document);
+    },
+  };
+  return [...routes, description];
 }
 
-function whoAsks(context: Context): string | undefined {
-  const who = context.req.header('x-lameduck-who');
-  return who !== undefined && whoPattern.test(who) ? who : undefined;
+/** The description of the API without anybody who answers it. */
+export function openApiDocument(): object {
+  const nobody = {} as Controller;
+  return describeApi(apiRoutes({ controller: nobody }, {} as Performer));
 }
 
-function readOptional(text: string): unknown {
-  return text === '' ? {} : readJson(text);
+function metricsRoute({ metrics }: ApiParts): ApiRoute {
+  return {
+    ...{ method: 'get', path: '/metrics', role: 'viewer', errors: [404] },
+    summary: 'numbers for Prometheus',
+    answer: { type: 'text/plain', schema: z.string(), description: 'the text format of Prometheus' },
+    handle: async ({ context }) => {
+      if (metrics === undefined) throw notFound('metrics', 'a daemon that counts is wanted');
+      return context.body(await metrics(), 200, {
+        'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+      });
+    },
+  };
 }
 
-function readJson(text: string): unknown {
+/** Who asks, and whether he may ask at all. What is refused here is audited, but for those who ask too often. */
+async function admit(context: ApiContext, performer: Performer): Promise<void> {
+  context.header('cache-control', 'no-store');
+  context.header('x-content-type-options', 'nosniff');
+  const { door } = context.env;
+  if (door === undefined)
+    throw new LameduckError('unauthorized', 'Cannot answer: a known listener is wanted');
+  refuseOtherRevision(context.req.header(apiHeader));
+  if (door.kind === 'unix') return context.set('caller', unixCaller(context.req.header(claimHeader)));
   try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new LameduckError('usage', 'Cannot read the body: JSON is wanted', {}, error);
+    const { origin, host, 'sec-fetch-site': site } = context.req.header();
+    refuseCrossSite(origin, site, host);
+    context.set('caller', tcpCaller(door, context));
+  } catch (thrown) {
+    const { code, message } = LameduckError.from(thrown);
+    const caller = { who: 'anonymous', role: 'none', from: addressOf(context) } as const;
+    if (code !== 'tooMany') await performer.refuse({ caller }, actOf(context), message);
+    throw thrown;
   }
 }
 
-function parse<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new LameduckError('usage', `Cannot read the ${what}: ${z.prettifyError(parsed.error)}`);
+/** Throws `apiMismatch`. */
+function refuseOtherRevision(told: string | undefined): void {
+  if (told === undefined || told === String(apiRevision)) return;
+  const message = `Cannot answer a client of API revision "${told.slice(0, 20)}": ${apiRevision} is wanted: update whichever is older`;
+  throw new LameduckError('apiMismatch', message, { wanted: apiRevision });
 }
 
-/**
- * The status line waits for the first sign of life, so that a refusal is an HTTP error; what fails later is the
- * last line of the stream.
- */
-async function streamLines(
-  run: (onProgress: OnProgress) => Promise<OperationReport | RolloutReport>,
-): Promise<Response> {
-  const encoder = new TextEncoder();
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, {
-    highWaterMark: Number.POSITIVE_INFINITY,
+function addRoute(app: Hono<ApiEnv>, route: ApiRoute, performer: Performer): void {
+  const path = route.path.replace(/\{(\w+)\}/g, ':$1');
+  app.on(route.method, path, async (context) => {
+    const caller = context.get('caller');
+    try {
+      refuseRole(caller, route.role);
+      return await ask(route, context);
+    } catch (thrown) {
+      await noteRefusal(thrown, route, context, performer);
+      throw thrown;
+    }
   });
-  const writer = writable.getWriter();
-  const begun = Promise.withResolvers<void>();
-  const write = (line: OperationLine): void => {
-    begun.resolve();
-    // a client that went away stops nothing
-    writer.write(encoder.encode(`${JSON.stringify(line)}\n`)).catch(() => {});
-  };
-  const ended = run(write).then((report) => write({ type: 'report', report }));
-  ended.catch(() => {}).finally(() => writer.close().catch(() => {}));
-  await Promise.race([begun.promise, ended]);
-  ended.catch((error: unknown) => {
-    const { code, message } = LameduckError.from(error);
-    write({ type: 'error', error: { code, message } });
+}
+
+async function ask(route: ApiRoute, context: ApiContext): Promise<Response> {
+  const bodyText = route.method === 'post' ? await readBody(context) : '';
+  return await route.handle({
+    params: parse(route.params, context.req.param(), 'path') as Record<string, string>,
+    query: parse(route.query, context.req.query(), 'query') as Record<string, unknown>,
+    body: route.body === undefined ? undefined : parse(route.body, parseJson(bodyText), 'body'),
+    caller: context.get('caller'),
+    context,
+    bodyText,
   });
-  return new Response(readable, { headers: { 'content-type': 'application/x-ndjson' } });
+}
+
+/** What came to a performer is audited there; here is what did not come so far. */
+async function noteRefusal(
+  thrown: unknown,
+  route: ApiRoute,
+  context: ApiContext,
+  performer: Performer,
+): Promise<void> {
+  const { code, message } = LameduckError.from(thrown);
+  const isBeforeIt = code === 'forbidden' || (route.method === 'post' && isMalformed(thrown));
+  if (isBeforeIt) await performer.refuse({ caller: context.get('caller') }, actOf(context), message);
+}
+
+function isMalformed(thrown: unknown): boolean {
+  const { code, details } = LameduckError.from(thrown);
+  return code === 'tooLarge' || code === 'conflict' || details['isMalformed'] === true;
+}
+
+function actOf({ req }: ApiContext): { action: string; subject: string } {
+  return { action: `${req.method} ${req.path.slice(0, 200)}`, subject: 'service' };
+}
+
+/** Throws `usage`. */
+function parse(schema: z.ZodType | undefined, value: unknown, what: string): unknown {
+  if (schema === undefined) return {};
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new LameduckError('usage', `Cannot read the ${what}: ${z.prettifyError(parsed.error)}`, {
+    isMalformed: true,
+  });
+}
+
+function answerError(thrown: unknown, context: ApiContext): Response {
+  const { code, message, details } = LameduckError.from(thrown);
+  const status = details['isMissing'] === true ? 404 : httpStatuses[code];
+  return context.json({ error: { code, message, details } }, status as ContentfulStatusCode);
+}
+
+/** The console is for browsers, which do not come through a unix socket. */
+function addPages(app: Hono<ApiEnv>, folder: string | undefined): void {
+  app.use(async (context, next) => {
+    const isPage = context.env.door?.kind === 'tcp' && !context.req.path.startsWith('/v1/');
+    if (!isPage) throw notFound(`"${context.req.path}"`, 'a path of the API is wanted');
+    await next();
+  });
+  addPageRoutes(app, folder);
 }

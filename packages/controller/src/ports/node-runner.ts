@@ -1,4 +1,4 @@
-import type { MasterStatus } from '@lameduck/core';
+import type { MasterStatus, WorkerView } from '@lameduck/core';
 
 /** A process that cannot be confused with a later one of the same pid. */
 export interface ProcessIdentity {
@@ -7,10 +7,8 @@ export interface ProcessIdentity {
   readonly startTime: number;
 }
 
-export interface RunningWorker {
-  readonly pid: number;
-  readonly state: string;
-}
+/** One process of a node that serves, with the numbers that its master tells, where it does. */
+export type RunningWorker = WorkerView;
 
 /**
  * Starts and stops the processes of one node. Every call is safe to repeat. Nodes run detached: the end of the
@@ -34,4 +32,6 @@ export interface NodeRunner {
   workers(node: ProcessIdentity): Promise<readonly RunningWorker[]>;
   /** What our own master tells of itself; missing where the node has another one. Rejects where it does not answer. */
   master?(): Promise<MasterStatus>;
+  /** Where what its processes print is kept, if that is a file. */
+  readonly logFile?: string;
 }

@@ -61,9 +61,8 @@ export function createProcessRunner(options: NodeProcessOptions, kind: NodeKind)
       asked.add(identityKey(node));
       return await killTree(treeOf(node));
     },
-    async workers(node) {
-      return findLiving(node) === undefined ? [] : await kind.workers(node, treeOf(node));
-    },
+    workers: async (node) => (findLiving(node) === undefined ? [] : await kind.workers(node, treeOf(node))),
+    logFile: logFileOf(options),
   };
 }
 

@@ -38,6 +38,8 @@ export interface NotedOperation {
 
 /** One operation in the store, while it is under way. Every write is fenced by the one before it. */
 export interface OperationRecord {
+  /** Of its entry in the history; negative where it has none. */
+  readonly id: number;
   /**
    * Resolves when it is durable that the operation is about to do this. Throws `busy` where another controller has
    * taken the operation over, `storeFailed`.
@@ -48,7 +50,7 @@ export interface OperationRecord {
 }
 
 /** Of an operation that could not be recorded and that its node needs all the same. */
-export const unrecorded: OperationRecord = { note: async () => {}, settle: async () => {} };
+export const unrecorded: OperationRecord = { id: -1, note: async () => {}, settle: async () => {} };
 
 /** The entry of an operation under way. */
 export function operationPut(note: OperationNote): { readonly key: string; readonly value: string } {
@@ -99,14 +101,16 @@ export function continueOperationRecord(store: Store, begun: NotedOperation): Op
     revision = written;
   }
   return {
+    id: note.id,
     async note(changes) {
       const next = { ...note, ...changes };
       await write([{ type: 'put', ...operationPut(next) }]);
       note = next;
     },
     async settle(report, wish) {
-      const { id, kind, node, beganAt } = note;
-      const ended = historyPut(id, { operation: kind, subject: node, beganAt, report });
+      const { id, kind, node, beganAt, proofs } = note;
+      const proved = proofs === undefined ? {} : { proofs };
+      const ended = historyPut(id, { operation: kind, subject: node, beganAt, report, ...proved });
       const wished = wish === undefined ? [] : [wishOp(node, wish)];
       await write([{ type: 'put', ...ended }, { type: 'delete', key: operationPut(note).key }, ...wished]);
     },

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { HistoryEntry, RolloutState, Wish } from '@lameduck/core';
 import type { Store } from '../ports/store.ts';
 import { storeDeadline } from './commit.ts';
-import { nextId, readEntries } from './history.ts';
+import { findEntries, type HistoryQuery, nextId, readEntries, readEntry } from './history.ts';
 import {
   beginOperationRecord,
   continueOperationRecord,
@@ -22,6 +22,8 @@ export interface ServiceStore {
   forgetWishes(nodes: readonly string[]): Promise<void>;
   /** The newest first. */
   history(limit: number): Promise<readonly HistoryEntry[]>;
+  findHistory(query: HistoryQuery): Promise<readonly HistoryEntry[]>;
+  historyEntry(id: number): Promise<HistoryEntry | undefined>;
   /** Takes the node's lock. Throws `busy` where another controller holds it. */
   beginOperation(draft: Omit<OperationNote, 'id' | 'controller'>): Promise<OperationRecord>;
   continueOperation(noted: NotedOperation): OperationRecord;
@@ -49,6 +51,8 @@ export function createServiceStore(store: Store): ServiceStore {
       );
     },
     history: (limit) => readEntries(store, limit),
+    findHistory: (query) => findEntries(store, query),
+    historyEntry: (id) => readEntry(store, id),
     beginOperation: (draft) => beginOperationRecord(store, { ...draft, controller }, ids),
     continueOperation: (noted) =>
       continueOperationRecord(store, { ...noted, note: { ...noted.note, controller } }),

@@ -26,6 +26,7 @@ export interface AppRunnerOptions extends NodeProcessOptions {
   readonly arguments?: readonly string[];
 }
 
+const mebibyte = 1024 * 1024;
 const lingerDeadlineMs = 500;
 const statusDeadlineMs = 1_000;
 const defaultKillMarginMs = 2_000;
@@ -73,7 +74,11 @@ async function askStatus(socket: string): Promise<MasterStatus> {
 
 async function askWorkers(socket: string): Promise<readonly RunningWorker[]> {
   const { workers } = await askStatus(socket);
-  return workers.map(({ pid, state }) => ({ pid, state }));
+  return workers.map(({ pid, state, inFlight, open, idle, rssBytes, generation }) => ({
+    ...{ pid, state, inFlight, open, idle, generation },
+    // to the MiB: what a worker needs changes all the time
+    rss: Math.round(rssBytes / mebibyte) * mebibyte,
+  }));
 }
 
 function usableEntry({ node, entry, directory }: AppRunnerOptions): string {

@@ -1,0 +1,108 @@
+import type { CommandWords } from './describe-program.ts';
+
+export type Shell = 'bash' | 'zsh' | 'fish';
+
+/** The completion of a shell; node names are asked of the configuration at the time. */
+export function completionScript(shell: Shell, commands: readonly CommandWords[]): string {
+  return scripts[shell](commands);
+}
+
+const scripts: Readonly<Record<Shell, (commands: readonly CommandWords[]) => string>> = { bash, zsh, fish };
+
+const fileOptions: readonly string[] = ['--config', '-c', '--token-file'];
+
+function bash(commands: readonly CommandWords[]): string {
+  const cases = commands.map(
+    ({ name, options }) => `    ${name}) words='${options.flatMap(({ words }) => words).join(' ')}' ;;`,
+  );
+  return `# lameduck completion for bash: source <(lameduck completion bash)
+_lameduck() {
+  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} command=\${COMP_WORDS[1]} words=''
+  COMPREPLY=()
+  case $before in ${fileOptions.join('|')}) COMPREPLY=($(compgen -f -- "$word")); return ;; esac
+  if [[ $COMP_CWORD -eq 1 ]]; then
+    COMPREPLY=($(compgen -W '${commands.map(({ name }) => name).join(' ')} --help --version' -- "$word"))
+    return
+  fi
+  case $command in
+${cases.join('\n')}
+  esac
+  case $command in ${takers(commands).join('|')})
+    [[ $word == -* ]] || words="$(lameduck completion nodes 2>/dev/null)" ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$word"))
+}
+complete -o default -F _lameduck lameduck
+`;
+}
+
+function zsh(commands: readonly CommandWords[]): string {
+  const list = commands.map(({ name, description }) => `    '${name}:${plain(description)}'`);
+  const cases = commands.map(({ name, options, takesNode }) => {
+    const lines = options.map(({ words, description, takesValue }) => {
+      const value = takesValue
+        ? `:value:${words.some((word) => fileOptions.includes(word)) ? '_files' : ' '}`
+        : '';
+      const names = words.length > 1 ? `{${words.join(',')}}` : words[0];
+      return `        ${names}'[${plain(description)}]${value}'`;
+    });
+    const node = takesNode ? [`        '1:node:_lameduck_nodes'`] : [];
+    return `      ${name})\n        _arguments \\\n${[...lines, ...node].join(' \\\n')}\n        ;;`;
+  });
+  return `#compdef lameduck
+# lameduck completion for zsh: source <(lameduck completion zsh)
+_lameduck_nodes() {
+  local -a nodes
+  nodes=(\${(f)"$(lameduck completion nodes 2>/dev/null)"})
+  compadd -a nodes
+}
+_lameduck() {
+  local -a commands
+  commands=(
+${list.join('\n')}
+  )
+  if (( CURRENT == 2 )); then
+    _describe command commands
+    return
+  fi
+  local command=$words[2]
+  shift words
+  (( CURRENT-- ))
+  case $command in
+${cases.join('\n')}
+  esac
+}
+(( $+functions[compdef] )) && compdef _lameduck lameduck
+`;
+}
+
+function fish(commands: readonly CommandWords[]): string {
+  const names = commands.map(
+    ({ name, description }) =>
+      `complete -c lameduck -n __fish_use_subcommand -f -a ${name} -d '${plain(description)}'`,
+  );
+  const options = commands.flatMap(({ name, options: own }) =>
+    own.map(({ words, description, takesValue }) => {
+      const flags = words.map((word) =>
+        word.startsWith('--') ? `-l ${word.slice(2)}` : `-s ${word.slice(1)}`,
+      );
+      const value = takesValue ? (words.some((word) => fileOptions.includes(word)) ? ' -r -F' : ' -x') : '';
+      return `complete -c lameduck -n '__fish_seen_subcommand_from ${name}' ${flags.join(' ')}${value} -d '${plain(description)}'`;
+    }),
+  );
+  return `# lameduck completion for fish: lameduck completion fish | source
+complete -c lameduck -f
+${names.join('\n')}
+complete -c lameduck -n '__fish_seen_subcommand_from ${takers(commands).join(' ')}' -f -a '(lameduck completion nodes 2>/dev/null)'
+${options.join('\n')}
+`;
+}
+
+function takers(commands: readonly CommandWords[]): readonly string[] {
+  return commands.filter(({ takesNode }) => takesNode).map(({ name }) => name);
+}
+
+/** Nothing that a quoted word of any shell could end at. */
+function plain(text: string): string {
+  return text.replace(/['"\\`$[\]]/g, '').replace(/:/g, ' -');
+}

@@ -1,0 +1,24 @@
+/** What went wrong: the code of the API (`refused`, `forbidden`, …), or one of the client's own. */
+export class ApiError extends Error {
+  /**
+   * Of the API, or: `unreachable`, `wentAway` (in the middle of an answer), `apiMismatch` (older or newer than this
+   * client), `notTheApi` (something else answered).
+   */
+  readonly code: string;
+  readonly status: number | undefined;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(
+    code: string,
+    message: string,
+    status?: number,
+    details: Readonly<Record<string, unknown>> = {},
+    cause?: unknown,
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'ApiError';
+    this.code = code;
+    this.status = status;
+    this.details = details;
+  }
+}

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type ApiError, createApiClient, type EventUpdate, type Fetch } from '../src/index.ts';
+
+/** An API that answers with these texts, in turn; `broken` ends in the middle. */
+function api(...answers: (() => Response | Promise<Response>)[]): {
+  fetch: Fetch;
+  asked: { url: string; headers: Record<string, string> }[];
+} {
+  const asked: { url: string; headers: Record<string, string> }[] = [];
+  const left = [...answers];
+  const fetch: Fetch = async (url, asking) => {
+    asked.push({ url, headers: { ...asking.headers } });
+    const next = left.shift();
+    if (next === undefined) throw new TypeError('fetch failed');
+    return next();
+  };
+  return { fetch, asked };
+}
+
+function answer(text: string, status = 200, headers: Record<string, string> = {}): () => Response {
+  return () =>
+    new Response(text, { status, headers: { 'lameduck-api': '1', 'lameduck-version': '0.1.0', ...headers } });
+}
+
+/** Breaks off after the text. */
+function broken(text: string): () => Response {
+  const stream = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode(text)),
+    pull: (controller) => controller.error(new Error('socket hang up')),
+  });
+  return () => new Response(stream, { headers: { 'lameduck-api': '1' } });
+}
+
+function client({ fetch }: { fetch: Fetch }): ReturnType<typeof createApiClient> {
+  return createApiClient({ fetch, url: 'http://x', token: 'secret-secret-secret' });
+}
+
+const refused = (code: string) => (thrown: unknown) => {
+  assert.equal((thrown as ApiError).code, code);
+  assert.ok(!(thrown as ApiError).message.includes('secret'));
+  return true;
+};
+
+describe('the client of the API', () => {
+  it('sends its revision and its token, never in the URL', async () => {
+    const served = api(answer('[]'));
+    await client(served).history({ limit: 5, search: 'a b&c' });
+    const [{ url, headers } = { url: '', headers: {} }] = served.asked;
+    assert.equal(url, 'http://x/v1/history?limit=5&search=a%20b%26c');
+    assert.equal((headers as Record<string, string>)['lameduck-api'], '1');
+    assert.equal((headers as Record<string, string>)['authorization'], 'Bearer secret-secret-secret');
+  });
+
+  it('says which side is older where the API speaks another revision, or none', async () => {
+    const newer = client(api(answer('{}', 200, { 'lameduck-api': '2', 'lameduck-version': '1.0.0' })));
+    await assert.rejects(newer.status(), (thrown: ApiError) => {
+      assert.match(thrown.message, /lameduck 1\.0\.0.*newer: update this side/);
+      return refused('apiMismatch')(thrown);
+    });
+    const older = client(api(answer('{}', 200, { 'lameduck-api': '0' })));
+    await assert.rejects(older.status(), /older: update the daemon/);
+    const other = client(api(() => new Response('<html>', { status: 200 })));
+    await assert.rejects(other.status(), refused('notTheApi'));
+  });
+
+  it('throws what the API says with its code, and a proxy that answers instead of it as what it is', async () => {
+    const body = JSON.stringify({ error: { code: 'busy', message: 'Cannot', details: { node: 'a' } } });
+    await assert.rejects(client(api(answer(body, 409))).pause(), refused('busy'));
+    await assert.rejects(client(api(answer('<html>', 502))).pause(), refused('notTheApi'));
+    await assert.rejects(client(api()).status(), refused('unreachable'));
+  });
+
+  it('gives the steps of an operation, then its report', async () => {
+    const lines = [
+      { type: 'phase', node: 'a', phase: 'check' },
+      { type: 'report', report: { result: 'drained' } },
+    ];
+    const steps: unknown[] = [];
+    const report = await client(api(answer(lines.map((line) => JSON.stringify(line)).join('\n')))).operate(
+      'drain',
+      'a',
+      (step) => steps.push(step),
+    );
+    assert.equal(report.result, 'drained');
+    assert.equal(steps.length, 1);
+  });
+
+  it('says so where the daemon goes away in the middle of an operation: broken off, or just ended', async () => {
+    const line = '{"type":"phase","node":"a","phase":"check"}\n';
+    for (const end of [broken(line), answer(line)]) {
+      await assert.rejects(
+        client(api(end)).operate('drain', 'a', () => {}),
+        refused('wentAway'),
+      );
+    }
+  });
+
+  it('takes events up again after the last one that came', async () => {
+    const event = (id: string): string => `id: ${id}\nevent: node\ndata: {"name":"${id}"}\n\n`;
+    const served = api(
+      broken(`retry: 1000\n\n:\n\n${event('x-1')}${event('x-2')}id: x-3\nevent: no`),
+      answer(event('x-3')),
+    );
+    const stop = new AbortController();
+    const got: EventUpdate[] = [];
+    for await (const update of client(served).events(stop.signal)) {
+      got.push(update);
+      if ('id' in update && update.id === 'x-3') stop.abort();
+    }
+    assert.deepEqual(
+      got.map((update) => ('id' in update ? update.id : update.event)),
+      ['connected', 'x-1', 'x-2', 'disconnected', 'connected', 'x-3'],
+    );
+    assert.equal(served.asked[1]?.headers['last-event-id'], 'x-2');
+  });
+
+  it('does not try again what no second try makes better', async () => {
+    const body = JSON.stringify({ error: { code: 'unauthorized', message: 'Cannot' } });
+    const events = client(api(answer(body, 401))).events(new AbortController().signal);
+    await assert.rejects(events.next(), refused('unauthorized'));
+  });
+});

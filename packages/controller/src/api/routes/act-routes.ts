@@ -1,0 +1,145 @@
+import { z } from '@hono/zod-openapi';
+import type { OperationKind, RolloutCommand } from '@lameduck/core';
+import type { ApiParts } from '../options.ts';
+import type { Performer } from '../perform.ts';
+import type { ApiRoute } from '../route.ts';
+import { operationKind } from '../schemas/common.ts';
+import { operationLine, rolloutStatus } from '../schemas/report.ts';
+import { pausedAnswer } from '../schemas/status.ts';
+import { nodeName } from './read-routes.ts';
+
+const leaveBody = z.strictObject({ pid: z.int().min(1), waitMs: z.int().min(0).max(3_600_000) });
+const operateBody = z.strictObject({ force: z.boolean().optional(), dryRun: z.boolean().optional() });
+const rolloutBody = z.strictObject({
+  batch: z.int().min(1).max(10_000).optional(),
+  canary: z.int().min(0).optional(),
+  soakMs: z.int().min(0).optional(),
+  maxErrorRate: z.number().min(0).max(1).optional(),
+  maxP99Ratio: z.number().min(1).optional(),
+  minRequests: z.int().min(0).optional(),
+  only: z.array(z.string()).optional(),
+  dryRun: z.boolean().optional(),
+});
+const pauseBody = z.strictObject({ holdMs: z.int().min(1).optional(), by: z.string().max(100).optional() });
+
+const lines = {
+  type: 'application/x-ndjson',
+  schema: operationLine,
+  description: 'lines of JSON: progress, then the report',
+} as const;
+/** What an operation can be refused for: no such node, busy or refused by the guard; and what the world can do to it. */
+const refusals = [404, 409, 413, 502, 503, 504];
+const common = { method: 'post', role: 'operator' } as const;
+
+/** What changes something. */
+export function actRoutes(parts: ApiParts, performer: Performer): readonly ApiRoute[] {
+  return [
+    ...nodeRoutes(parts, performer),
+    ...rolloutRoutes(parts, performer),
+    ...holdRoutes(parts, performer),
+  ];
+}
+
+function nodeRoutes({ controller }: ApiParts, performer: Performer): readonly ApiRoute[] {
+  return [
+    {
+      ...{ ...common, path: '/v1/nodes/{node}/leave', errors: refusals, answer: lines },
+      summary: 'a node says that it was sent SIGTERM: it is taken out, ends and is started again',
+      params: z.object({ node: nodeName }),
+      body: leaveBody,
+      handle: (asked) => {
+        const node = asked.params['node'] as string;
+        const request = asked.body as z.output<typeof leaveBody>;
+        return performer.stream(asked, { action: 'leave', subject: node }, (onProgress) =>
+          controller.leave(node, request, onProgress),
+        );
+      },
+    },
+    {
+      ...{ ...common, path: '/v1/nodes/{node}/{operation}', errors: refusals, answer: lines },
+      summary: 'drain, ready, stop, start or restart a node',
+      params: z.object({ node: nodeName, operation: operationKind }),
+      body: operateBody,
+      handle: async (asked) => {
+        const node = asked.params['node'] as string;
+        const kind = asked.params['operation'] as OperationKind;
+        const { dryRun, ...options } = asked.body as z.output<typeof operateBody>;
+        if (dryRun === true) {
+          return asked.context.json(await controller.planOperation(kind, node, definedOnly(options)));
+        }
+        return performer.stream(asked, { action: kind, subject: node }, (onProgress) =>
+          controller.operate(kind, node, onProgress, { ...definedOnly(options), by: asked.caller.who }),
+        );
+      },
+    },
+  ];
+}
+
+function rolloutRoutes({ controller }: ApiParts, performer: Performer): readonly ApiRoute[] {
+  return [
+    {
+      ...{ ...common, path: '/v1/rollout', errors: refusals, answer: lines },
+      summary: 'restart all nodes, a batch at a time; stops at the first that does not come back',
+      body: rolloutBody,
+      handle: async (asked) => {
+        const { dryRun, ...request } = definedOnly(asked.body as z.output<typeof rolloutBody>);
+        if (dryRun === true) {
+          return asked.context.json(await controller.planRollout(request));
+        }
+        return performer.stream(asked, { action: 'rollout', subject: 'service' }, (onProgress) =>
+          controller.rollout({ ...request, by: asked.caller.who }, onProgress),
+        );
+      },
+    },
+    {
+      ...{ ...common, path: '/v1/rollout/{command}', errors: [404, 409, 413] },
+      summary: 'pause, resume or abort the rollout under way',
+      params: z.object({ command: z.enum(['pause', 'resume', 'abort']) }),
+      answer: { type: 'application/json', schema: rolloutStatus, description: 'how it stands then' },
+      handle: (asked) => {
+        const command = asked.params['command'] as RolloutCommand;
+        const act = { action: `rollout ${command}`, subject: 'service' };
+        return performer.once(asked, act, async () => {
+          return controller[`${command}Rollout`](asked.caller.who);
+        });
+      },
+    },
+  ];
+}
+
+/** Holding new requests at the edges. */
+function holdRoutes({ controller }: ApiParts, performer: Performer): readonly ApiRoute[] {
+  const answer = {
+    type: 'application/json',
+    schema: pausedAnswer,
+    description: 'how they are held; empty where they are not',
+  } as const;
+  const errors = [404, 409, 413, 502, 503, 504];
+  return [
+    {
+      ...{ ...common, path: '/v1/pause', errors, answer },
+      summary: 'hold new requests at the edges',
+      body: pauseBody,
+      handle: (asked) =>
+        performer.once(asked, { action: 'pause', subject: 'service' }, async () => {
+          const { holdMs } = asked.body as z.output<typeof pauseBody>;
+          return { paused: await controller.pause(asked.caller.who, holdMs) };
+        }),
+    },
+    {
+      ...{ ...common, path: '/v1/resume', errors, answer },
+      summary: 'send requests on again, those that wait first',
+      handle: (asked) =>
+        performer.once(asked, { action: 'resume', subject: 'service' }, async () => {
+          await controller.resume();
+          return {};
+        }),
+    },
+  ];
+}
+
+/** Without what was left out, as the rest of the program has it. */
+function definedOnly<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const told = Object.entries(given).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(told) as { [K in keyof T]: Exclude<T[K], undefined> };
+}

@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { after, before, describe, it } from 'node:test';
+import type { AuditEntry } from '@lameduck/core';
+import { type Api, codeOf, openApi, tokens } from '../support/api.ts';
+import { makeRig, never, type Rig } from '../support/rig.ts';
+
+describe('the API on TCP', () => {
+  let rig: Rig;
+  let api: Api;
+  before(async () => {
+    rig = makeRig();
+    await rig.controller.open(never);
+    api = await openApi(
+      rig,
+      {},
+      { headersTimeout: 1000, requestTimeout: 1000, connectionsCheckingInterval: 200 },
+    );
+  });
+  after(async () => {
+    await api.close();
+    await rig.controller.close(AbortSignal.abort());
+  });
+
+  async function newest(): Promise<AuditEntry> {
+    const [entry] = (await api.ask('GET', '/v1/audit?limit=1')).json as AuditEntry[];
+    assert.ok(entry);
+    return entry;
+  }
+
+  it('answers whoever has a token, and says its version', async () => {
+    const answer = await api.ask('GET', '/v1/status', { token: tokens.eyes });
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers['lameduck-api'], '1');
+    assert.equal(answer.headers['lameduck-version'], '9.9.9');
+  });
+
+  it('refuses no token and a wrong one, and writes down who tried', async () => {
+    for (const token of [undefined, 'wrong', `${tokens.ops}x`, tokens.ops.slice(1)]) {
+      const answer = await api.ask('POST', '/v1/nodes/a/stop', { token });
+      assert.equal(answer.status, 401);
+      assert.equal(codeOf(answer), 'unauthorized');
+    }
+    const entry = await newest();
+    assert.deepEqual(
+      [entry.who, entry.role, entry.from, entry.action, entry.result],
+      ['anonymous', 'none', '127.0.0.1', 'POST /v1/nodes/a/stop', 'refused'],
+    );
+  });
+
+  it('E25: rejects a role that does not suffice, touches nothing and audits the attempt completely', async () => {
+    for (const path of [
+      '/v1/nodes/a/stop',
+      '/v1/rollout',
+      '/v1/pause',
+      '/v1/rollout/abort',
+      '/v1/nodes/a/leave',
+    ]) {
+      const answer = await api.ask('POST', path, { token: tokens.eyes, body: '{}' });
+      assert.equal(answer.status, 403, path);
+      assert.equal(codeOf(answer), 'forbidden');
+      const { who, role, from, action, result, reason } = await newest();
+      assert.deepEqual(
+        [who, role, from, action, result],
+        ['eyes', 'viewer', '127.0.0.1', `POST ${path}`, 'refused'],
+      );
+      assert.match(reason ?? '', /role operator is wanted/);
+    }
+    assert.deepEqual(
+      rig.edges[0]?.calls.filter((call) => call.startsWith('remove')),
+      [],
+    );
+  });
+
+  it('E25: the audit log has every act of an operator, with its result', async () => {
+    const drained = await api.ask('POST', '/v1/nodes/a/drain');
+    assert.equal(drained.status, 200);
+    assert.equal((await api.ask('POST', '/v1/nodes/a/ready')).status, 200);
+    assert.equal((await api.ask('POST', '/v1/nodes/zz/drain')).status, 404);
+    assert.equal((await api.ask('POST', '/v1/rollout', { body: '{"batch":3}' })).status, 409);
+    assert.equal((await api.ask('POST', '/v1/rollout', { body: 'x' })).status, 400);
+    const entries = (await api.ask('GET', '/v1/audit?limit=5')).json as AuditEntry[];
+    assert.deepEqual(
+      entries.reverse().map(({ who, action, subject, result }) => [who, action, subject, result]),
+      [
+        ['ops', 'drain', 'a', 'drained'],
+        ['ops', 'ready', 'a', 'ready'],
+        ['ops', 'drain', 'zz', 'refused'],
+        ['ops', 'rollout', 'service', 'refused'],
+        ['ops', 'POST /v1/rollout', 'service', 'refused'],
+      ],
+    );
+    const found = (await api.ask('GET', '/v1/audit?search=zz')).json as AuditEntry[];
+    assert.deepEqual(
+      found.map(({ subject }) => subject),
+      ['zz'],
+    );
+  });
+
+  it('never shows a token, neither in answers nor in the audit log', async () => {
+    const { text: audit } = await api.ask('GET', '/v1/audit?limit=1000');
+    assert.ok(!audit.includes('secret'));
+    assert.equal((await api.ask('GET', `/v1/status?token=${tokens.ops}`, { token: undefined })).status, 401);
+  });
+
+  it('refuses another host name: the page of a name that was rebound to this address', async () => {
+    for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil', 'ops.example.com.evil']) {
+      const answer = await api.ask('GET', '/v1/status', { headers: { host } });
+      assert.equal(answer.status, 403, `host ${host}`);
+    }
+    for (const host of [`localhost:${api.port}`, '127.0.0.1', '[::1]:9090', 'OPS.example.com:443']) {
+      assert.equal((await api.ask('GET', '/v1/status', { headers: { host } })).status, 200, host);
+    }
+  });
+
+  it('refuses pages of other sites, whatever token they have', async () => {
+    const own = `127.0.0.1:${api.port}`;
+    const foreign: Record<string, string>[] = [
+      { origin: 'https://evil.example' },
+      { origin: 'null' },
+      { origin: `https://${own}.evil.example` },
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site' },
+    ];
+    for (const headers of foreign) {
+      const answer = await api.ask('POST', '/v1/nodes/a/stop', { headers });
+      assert.equal(answer.status, 403, JSON.stringify(headers));
+    }
+    const same = { origin: `http://${own}`, 'sec-fetch-site': 'same-origin' };
+    assert.equal((await api.ask('GET', '/v1/status', { headers: same })).status, 200);
+  });
+
+  it('refuses malformed bodies, unknown nodes, paths and operations', async () => {
+    const cases: [path: string, body: string, status: number, code: string][] = [
+      ['/v1/rollout', '{"batch":', 400, 'usage'],
+      ['/v1/rollout', '[]', 400, 'usage'],
+      ['/v1/rollout', '{"batch":1,"evil":1}', 400, 'usage'],
+      ['/v1/nodes/a/leave', '{}', 400, 'usage'],
+      ['/v1/nodes/nobody/stop', '', 404, 'noSuchNode'],
+      ['/v1/nodes/..%2f..%2fetc/stop', '', 404, 'noSuchNode'],
+      [`/v1/nodes/${'x'.repeat(64)}/stop`, '', 400, 'usage'],
+      ['/v1/nodes/a/explode', '', 400, 'usage'],
+      ['/v1/nothing', '', 404, 'usage'],
+    ];
+    for (const [path, body, status, code] of cases) {
+      const answer = await api.ask('POST', path, { body });
+      assert.deepEqual([answer.status, codeOf(answer)], [status, code], path);
+    }
+  });
+
+  it('refuses a body that is too large, told or not, before it has all of it', async () => {
+    const told = await api.ask('POST', '/v1/rollout', { body: ' '.repeat(65_537) });
+    assert.deepEqual([told.status, codeOf(told)], [413, 'tooLarge']);
+    const socket = connect(api.port, '127.0.0.1');
+    socket.write(
+      `POST /v1/rollout HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${tokens.ops}\r\ntransfer-encoding: chunked\r\n\r\n`,
+    );
+    const chunk = `4000\r\n${' '.repeat(0x4000)}\r\n`;
+    for (let sent = 0; sent < 8; sent += 1) socket.write(chunk);
+    socket.on('error', () => {});
+    assert.match(await text(socket), /^HTTP\/1\.1 413 /);
+  });
+
+  it('waits for nobody who sends his request a byte at a time', async () => {
+    const socket = connect(api.port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write('GET /v1/status HTTP/1.1\r\nhost: local');
+    const drip = setInterval(() => socket.write('x'), 100);
+    const began = Date.now();
+    socket.resume();
+    await once(socket, 'close');
+    clearInterval(drip);
+    assert.ok(Date.now() - began < 8000, `it was waited for ${Date.now() - began} ms`);
+  });
+
+  it('refuses headers that are too large', async () => {
+    const answer = await api.ask('GET', '/v1/status', { headers: { 'x-large': 'x'.repeat(20_000) } });
+    assert.equal(answer.status, 431);
+  });
+
+  it('refuses a client of another API revision, and says which it is', async () => {
+    const answer = await api.ask('GET', '/v1/status', { headers: { 'lameduck-api': '2' } });
+    assert.deepEqual([answer.status, codeOf(answer)], [400, 'apiMismatch']);
+  });
+
+  it('does not listen to an address that guesses tokens', async () => {
+    const statuses: number[] = [];
+    for (let guess = 0; guess < 12; guess += 1) {
+      statuses.push((await api.ask('GET', '/v1/status', { token: `guess-${guess}` })).status);
+    }
+    assert.equal(statuses.at(-1), 429);
+    const right = await api.ask('GET', '/v1/status');
+    assert.deepEqual([right.status, codeOf(right)], [429, 'tooMany'], 'a right guess would tell');
+    assert.match(right.headers['retry-after'] ?? '', /^\d+$/);
+  });
+});

@@ -1,0 +1,75 @@
+// Started by e2e/measure/events.ts: a controller of NODES nodes and EDGES edges with the product's own checks and API, over fakes of
+// edges and processes, until SIGTERM. Arguments: NODES EDGES PORT SOCKET
+import { parseConfig, type TrafficSample } from '@lameduck/core';
+import { pino } from 'pino';
+import { createFakeEdge } from '../../src/adapters/fake/edge.ts';
+import { createFakeNode } from '../../src/adapters/fake/node-runner.ts';
+import { createFakeStore } from '../../src/adapters/fake/store.ts';
+import { systemClock } from '../../src/adapters/system/clock.ts';
+import type { TrafficFeed } from '../../src/api/options.ts';
+import { createRoutes } from '../../src/api/routes.ts';
+import { serveApi } from '../../src/api/server.ts';
+import { createHealthChecks } from '../../src/checks/create-checks.ts';
+import { createController } from '../../src/controller.ts';
+
+const [nodes, edges, port, socketPath = ''] = process.argv.slice(2);
+const parsed = parseConfig({
+  service: 'many',
+  edges: Array.from({ length: Number(edges) }, (_, index) => ({
+    name: `e${index}`,
+    listen: `127.0.0.1:${index + 1}`,
+  })),
+  nodes: Array.from({ length: Number(nodes) }, (_, index) => ({
+    name: `n${index}`,
+    address: `127.1.${Math.floor(index / 250)}.${(index % 250) + 1}:${port}`,
+    process: { start: 'true' },
+  })),
+  health: { path: '/', interval: '1s', timeout: '1s' },
+});
+if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems.slice(0, 3)));
+const { config } = parsed;
+
+/** What a busy service counts: every node, every second, as the API tells it. */
+const traffic: TrafficFeed = {
+  subscribe(listener) {
+    const timer = setInterval(() => listener(sample()), 1000);
+    return () => clearInterval(timer);
+  },
+  window: () => [],
+};
+
+function sample(): TrafficSample {
+  const one = (): number => Math.round(Math.random() * 100);
+  const of = config.nodes.map(({ name }) => [
+    name,
+    { requests: one(), errors: 0, p50Ms: one() / 10, p99Ms: one(), inFlight: one() },
+  ]);
+  return {
+    atMs: Date.now(),
+    spanMs: 1000,
+    nodes: Object.fromEntries(of),
+    total: { requests: 25_000, errors: 0, p50Ms: 4.2, p99Ms: 81 },
+  };
+}
+
+const logger = pino({ level: 'silent' });
+const edgeNodes = config.nodes.map(({ name, address, weight }) => ({ name, address, weight }));
+const controller = createController({
+  config,
+  version: '0.0.0',
+  edges: config.edges.map(({ name }) => createFakeEdge({ name, nodes: edgeNodes })),
+  runners: new Map(config.nodes.map(({ name }) => [name, createFakeNode().runner])),
+  store: createFakeStore(systemClock),
+  checks: createHealthChecks(config, logger),
+  clock: systemClock,
+  logger,
+});
+await controller.open(new AbortController().signal);
+const api = await serveApi(createRoutes(controller, { traffic }), socketPath);
+process.stdout.write('ready\n');
+process.once('SIGTERM', () => {
+  void api
+    .close()
+    .then(() => controller.close(AbortSignal.abort()))
+    .then(() => process.exit(0));
+});
