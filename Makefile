@@ -11,8 +11,8 @@ help: ## say what can be made
 setup: ## install what is missing: npm packages with Node 24, nginx with Lua, Gunicorn with FastAPI
 	@scripts/setup.sh
 
-build: setup ## compile
-	@$(RUN) tsc -b
+build: setup ## compile, and build the console
+	@$(RUN) npm run build
 
 demo: build ## show a rollout that loses nothing; KEEP=1 leaves all running until Ctrl-C
 	@$(RUN) node e2e/demo.ts $(if $(KEEP),--keep)

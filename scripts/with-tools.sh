@@ -11,4 +11,8 @@ if [[ -r $root/.cache/tools.env ]]; then
 fi
 # for the tests of the metrics; the machine's own come first
 export PATH=$PATH:$root/.cache/prometheus/usr/bin
+# for the tests of the console, where it was unpacked
+if [[ -z ${LAMEDUCK_CHROMIUM:-} && -x $root/.cache/browser/bin/chromium-headless-shell ]]; then
+  export LAMEDUCK_CHROMIUM=$root/.cache/browser/bin/chromium-headless-shell
+fi
 exec "$@"

@@ -41,7 +41,7 @@ install_privately() {
   private_apt update -qq || say 'a package source failed: going on with the others'
   mapfile -t closure < <(closure_of "$@")
   [[ ${#closure[@]} -gt 0 ]] || fail "apt cannot install $*: its own message is above"
-  say "unpacking ${#closure[@]} Debian packages into .cache/debian"
+  say "unpacking ${#closure[@]} Debian packages into ${PRIVATE_DIR#"$PWD"/}"
   unpack_packages "${closure[@]}"
   rm -rf "$PRIVATE_DIR"/{apt,archives}
 }

@@ -62,10 +62,7 @@ export async function runController(service: Service, run: ControllerRun): Promi
   const beganAt = performance.now();
   const controller = composeController(config, paths, run.logger, isOwner);
   prepareControlFolder(paths);
-  const api = await serveServiceApi(controller, config, paths, run.logger, {
-    traffic: controller.traffic,
-    metrics: () => controller.metrics.render(),
-  });
+  const api = await serveServiceApi(controller, config, paths, run.logger);
   try {
     const size = `${counted(config.nodes.length, 'node')}, ${counted(config.edges.length, 'edge')}`;
     screen.note(`${isOwner ? 'starting' : 'joining'} "${config.service}": ${size}`);

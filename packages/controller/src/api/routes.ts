@@ -20,12 +20,11 @@ import { addressOf, refuseCrossSite, refuseForeignHost, tcpCaller } from './tcp-
  * An operation goes on when its client goes away.
  */
 export function createRoutes(controller: Controller, options: ApiOptions = {}): Hono<ApiEnv> {
-  const parts = { ...options, controller };
+  const { traffic = controller.traffic, metrics = () => controller.metrics.render() } = options;
+  const parts = { ...options, traffic, metrics, controller };
   const app = new Hono<ApiEnv>();
   const performer = new Performer(controller.audit, () => performance.now());
-  const { traffic } = options;
-  if (traffic !== undefined)
-    controller.events.addFeed((bus) => traffic.subscribe((sample) => bus.publish('traffic', sample)));
+  controller.events.addFeed((bus) => traffic.subscribe((sample) => bus.publish('traffic', sample)));
   app.onError((error, context) => answerError(error, context));
   app.notFound((context) =>
     answerError(notFound(`"${context.req.path}"`, 'a path of the API is wanted'), context),

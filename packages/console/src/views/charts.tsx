@@ -1,0 +1,142 @@
+import { computed, signal } from '@preact/signals';
+import type { VNode } from 'preact';
+import {
+  busiestNodes,
+  type Columns,
+  columnsOf,
+  lostBySecond,
+  marksOf,
+  stackedInFlight,
+} from '../model/chart-data.ts';
+import { formatCount, formatMs } from '../model/format.ts';
+import { state } from '../shell/store.ts';
+import { Chart, type SeriesLook } from './chart.tsx';
+
+const spans = [
+  [60_000, '1 min'],
+  [300_000, '5 min'],
+  [900_000, '15 min'],
+] as const;
+const spanMs = signal<number>(300_000);
+/** More layers than this cannot be told apart. */
+const mostLayers = 5;
+
+const newestMs = computed(() => state.value.traffic.at(-1)?.atMs ?? 0);
+const fromMs = computed(() => newestMs.value - spanMs.value);
+/* Charts change when a sample comes, once a second, and not with every event. */
+const traffic = computed(() => state.value.traffic);
+const operations = computed(() => state.value.operations);
+const rollout = computed(() => state.value.rollout);
+const marks = computed(() => marksOf(operations.value.values(), rollout.value, fromMs.value));
+const names = computed(() => {
+  const order = [...state.value.nodes.keys()];
+  return order.join('\n');
+});
+const layers = computed(() => busiestNodes(traffic.value, fromMs.value, mostLayers, names.value.split('\n')));
+
+const columns = {
+  requests: computed<Columns>(() => columnsOf(traffic.value, fromMs.value, [({ total }) => total.requests])),
+  latency: computed<Columns>(() =>
+    columnsOf(traffic.value, fromMs.value, [({ total }) => total.p50Ms, ({ total }) => total.p99Ms]),
+  ),
+  failed: computed<Columns>(() => {
+    const lost = lostBySecond(operations.value.values());
+    return columnsOf(traffic.value, fromMs.value, [
+      ({ total }) => total.errors,
+      ({ atMs }) => lost.get(Math.floor(atMs / 1000)) ?? 0,
+    ]);
+  }),
+  inFlight: computed<Columns>(() => stackedInFlight(traffic.value, fromMs.value, layers.value)),
+};
+
+const looks = {
+  requests: [{ name: 'requests/s', colour: 'accent', fill: 'soft' }],
+  latency: [
+    { name: 'p50', colour: 'accent', fill: 'none' },
+    { name: 'p99', colour: 'ink', fill: 'none' },
+  ],
+  failed: [
+    { name: '5xx/s', colour: 'danger', fill: 'soft' },
+    { name: 'lost by us', colour: 'ink', fill: 'none' },
+  ],
+} as const satisfies Readonly<Record<string, readonly SeriesLook[]>>;
+
+function Spans(): VNode {
+  return (
+    <fieldset class="spans" aria-label="Time shown">
+      {spans.map(([ms, label]) => (
+        <button
+          key={ms}
+          type="button"
+          aria-pressed={spanMs.value === ms}
+          onClick={() => {
+            spanMs.value = ms;
+          }}
+        >
+          {label}
+        </button>
+      ))}
+    </fieldset>
+  );
+}
+
+/** Traffic as the edges count it, with what we did drawn behind it. */
+export function Charts(): VNode {
+  const isQuiet = traffic.value.length === 0;
+  return (
+    <section class="charts-section" aria-labelledby="charts-title">
+      <div class="charts-head">
+        <h2 id="charts-title">Traffic</h2>
+        <Spans />
+      </div>
+      {isQuiet && <p class="nothing">No traffic was counted yet: the charts begin with the first second.</p>}
+      <div class="charts" hidden={isQuiet}>
+        <Chart
+          title="Requests/s"
+          columns={columns.requests}
+          looks={looks.requests}
+          marks={marks}
+          format={formatCount}
+        />
+        <Chart
+          title="Latency"
+          columns={columns.latency}
+          looks={looks.latency}
+          marks={marks}
+          format={formatMs}
+        />
+        <Chart
+          title="5xx and lost"
+          columns={columns.failed}
+          looks={looks.failed}
+          marks={marks}
+          format={formatCount}
+        />
+        <Layers />
+      </div>
+    </section>
+  );
+}
+
+/** In flight by node; a node that leaves is painted in the colour of leaving. */
+function Layers(): VNode {
+  const order = layers.value;
+  const { nodes } = state.value;
+  const stacked: SeriesLook[] = order.toReversed().map((name, index) => {
+    const word = nodes.get(name)?.status.state;
+    const colour = word === 'draining' ? 'attention' : 'accent';
+    return { name, colour, fill: 'layer', shade: (index + 1.2) / (order.length + 0.2) };
+  });
+  const looksNow: SeriesLook[] = [...stacked, { name: 'all', colour: 'ink', fill: 'none' }];
+  return (
+    <Chart
+      key={order.join()}
+      title="In flight by node"
+      columns={columns.inFlight}
+      looks={looksNow}
+      marks={marks}
+      format={formatCount}
+      isStacked
+    />
+  );
+}
