@@ -17,7 +17,7 @@ const launcher = join(projectRoot, 'packages', 'cli', 'bin', 'lameduck.cjs');
 const fixtures = join(projectRoot, 'packages', 'controller', 'test', 'fixtures', 'systemd');
 const names = ['a', 'b', 'c'];
 
-/** A folder with a recorded systemd, whose units run our master; PATH leads to its systemctl. */
+/** A folder with a fake systemd, whose units run our master; PATH leads to its systemctl. */
 async function makePlace(): Promise<Parameters<typeof startUp>[0] & { readonly path: string }> {
   const folder = makeRunFolder();
   const ledgerDir = join(folder, 'ledger');
@@ -60,7 +60,7 @@ async function makePlace(): Promise<Parameters<typeof startUp>[0] & { readonly p
   return { folder, ledgerDir, ports, configFile, path: `${systemd}:${process.env['PATH']}` };
 }
 
-describe('nodes that a recorded systemd runs, beside a daemon', () => {
+describe('nodes that a fake systemd runs, beside a daemon', () => {
   let service: RunningService;
   let calls: () => string;
   before(async () => {

@@ -227,7 +227,7 @@ describe('the console in a browser', { skip: noBrowser, timeout: 180_000 }, () =
 
   it('works with an older daemon that tells less', async () => {
     const daemon = await start({ version: '0.0.4' });
-    for (const edge of daemon.service.edges as Partial<EdgeView>[]) {
+    for (const edge of daemon.service.edges as { -readonly [Key in keyof EdgeView]?: EdgeView[Key] }[]) {
       delete edge.desired;
       delete edge.out;
       delete edge.isConverged;

@@ -180,6 +180,8 @@ export interface Succession {
   /** The file of a unix socket is ours to remove at the end. */
   readonly ownsFile: boolean;
   readonly isLameDuck: boolean;
+  /** The old master. */
+  readonly pid: number;
 }
 
 /** Over the IPC channel between an old master and its successor. The end of the channel is the end of the old one's say. */

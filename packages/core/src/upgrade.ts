@@ -48,6 +48,7 @@ export type UpgradeEvent =
   | { readonly type: 'successorReady' }
   | { readonly type: 'successorFailed'; readonly message: string }
   | { readonly type: 'successorTookOver' }
+  /** Both `null` where only its end is known. */
   | { readonly type: 'successorExited'; readonly code: number | null; readonly signal: string | null }
   | { readonly type: 'announced' }
   | { readonly type: 'announceFailed'; readonly message: string }
@@ -195,7 +196,8 @@ function fail(state: Pending, message: string, mode: StopMode = 'graceful'): Ste
 type Exited = Extract<UpgradeEvent, { readonly type: 'successorExited' }>;
 
 function gone(state: Pending, { code, signal }: Exited): Step {
-  const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+  const exit = code === null ? 'is gone' : `exited with code ${code}`;
+  const how = signal === null ? exit : `was ended by ${signal}`;
   const outcome = { type: 'failed', message: `a new master that ${how}` } as const;
   return settle(state.settings, state.phase !== 'starting', { type: 'reply', ...ticketOf(state), outcome });
 }

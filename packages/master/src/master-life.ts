@@ -11,7 +11,7 @@ import type { Office } from './office.ts';
 import type { MasterOptions } from './options.ts';
 import type { RunningPool } from './running-pool.ts';
 import { type Supervised, superviseWithSystemd, unsupervised } from './systemd/supervised.ts';
-import { connectPredecessor, type Predecessor } from './upgrade/predecessor.ts';
+import { connectPredecessor, type Predecessor, processGone } from './upgrade/predecessor.ts';
 import { RunningUpgrade } from './upgrade/running-upgrade.ts';
 import { startSuccessor } from './upgrade/successor.ts';
 
@@ -103,8 +103,11 @@ export class MasterLife {
           address: formatAddress(listener.address),
           ownsFile: listener.ownsFile,
           isLameDuck: pool.isLameDuck,
+          pid: process.pid,
         };
-        return startSuccessor(launch.command, environment, listener.fd, succession, heard);
+        const { command, notify } = launch;
+        const isSupervised = notify !== undefined;
+        return startSuccessor({ command, environment, fd: listener.fd, succession, isSupervised }, heard);
       },
       announce: (pid) => supervised.announceMainPid(pid),
       reclaim: async () => {
@@ -128,7 +131,19 @@ export class MasterLife {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#predecessor?.close();
+    await this.#outlivePredecessor();
     await this.#supervised.close();
+  }
+
+  /**
+   * With the main process ends all that is left of a unit: systemd kills an old master that still has requests. That one
+   * has its own deadline, which began before ours.
+   */
+  async #outlivePredecessor(): Promise<void> {
+    const { launch, graceMs, killMarginMs } = this.#options;
+    const pid = launch?.succession?.pid;
+    if (launch?.notify === undefined || pid === undefined || !this.#isInCharge) return;
+    await processGone(pid, graceMs + killMarginMs + quickMs);
   }
 
   #obstacle({ phase }: PoolState): string | undefined {

@@ -14,8 +14,8 @@ const fake = join(fixtures, 'systemd', 'fake-systemctl.mjs');
 const unit = 'shop@a.service';
 const deadline = (): AbortSignal => AbortSignal.timeout(20_000);
 
-/** systemd itself is a recorded fake: what it answers is text, the unit's process is real. */
-describe('a unit of a recorded systemd as a node runner', () => {
+/** systemd itself is a fake: what it answers was written after systemd 252, the unit's process is real. */
+describe('a unit of a fake systemd as a node runner', () => {
   let folder: string;
   let port: number;
   let runner: NodeRunner;

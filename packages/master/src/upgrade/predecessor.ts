@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { LameduckError, type MasterToSuccessor, type SuccessorToMaster } from '@lameduck/core';
 
 /** The master that started this one and serves until this one does. */
@@ -15,6 +16,7 @@ export interface Predecessor {
 }
 
 const flushMs = 500;
+const pollMs = 50;
 
 /** `process`, or what stands for it in a test. */
 export type ParentLink = Pick<NodeJS.Process, 'send' | 'connected' | 'on' | 'off' | 'once' | 'disconnect'>;
@@ -48,6 +50,21 @@ export function connectPredecessor(link: ParentLink, answerMs: number): Predeces
       if (link.connected) link.disconnect();
     },
   };
+}
+
+/** Resolves when there is no such process, at the latest after that time. Its parent need not be us, so it is polled. */
+export async function processGone(pid: number, withinMs: number): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (isThere(pid) && performance.now() < deadline) await pause(pollMs);
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    // somebody else's by now
+    return false;
+  }
 }
 
 function send(link: ParentLink, message: SuccessorToMaster, done: () => void = () => undefined): void {

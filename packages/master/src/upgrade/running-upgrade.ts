@@ -156,10 +156,15 @@ export class RunningUpgrade {
   }
 
   #announce(): void {
-    this.#shell.announce(this.#successor?.pid ?? 0).then(
+    this.#announced().then(
       () => this.#machine.send({ type: 'announced' }),
       (error: Error) => this.#machine.send({ type: 'announceFailed', message: error.message }),
     );
+  }
+
+  async #announced(): Promise<void> {
+    await this.#successor?.orphan();
+    await this.#shell.announce(this.#successor?.pid ?? 0);
   }
 
   #reclaim(): void {

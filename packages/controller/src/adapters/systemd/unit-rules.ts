@@ -47,10 +47,10 @@ const killMode: Rule = ({ KillMode }) => {
   }
   if (KillMode !== 'process' && KillMode !== 'none') return undefined;
   return {
-    level: 'warning',
+    level: 'note',
     rule: 'KillMode',
-    text: `KillMode is ${KillMode}: workers that outlive their master are never killed, and keep its port`,
-    fix: 'KillMode=mixed',
+    text: `KillMode is ${KillMode}: workers that outlive their master are never killed, and keep its port; those of "lameduck run" end what they have and leave by themselves`,
+    fix: 'KillMode=mixed, unless the unit runs "lameduck run"',
   };
 };
 
