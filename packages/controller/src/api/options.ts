@@ -8,7 +8,7 @@ export interface TrafficFeed {
   window(sinceMs: number): readonly TrafficSample[];
 }
 
-/** What the API is given besides the controller; a part that is missing is answered with 404 and says so. */
+/** What the API is given besides the controller, whose own traffic and metrics it tells where no others are given. */
 export interface ApiOptions {
   /** Of lameduck. */
   readonly version?: string;
@@ -21,4 +21,6 @@ export interface ApiOptions {
 
 export interface ApiParts extends ApiOptions {
   readonly controller: Controller;
+  readonly traffic: TrafficFeed;
+  readonly metrics: () => Promise<string>;
 }

@@ -3,6 +3,7 @@ import { apiHeader, apiRevision, httpStatuses, LameduckError, versionHeader } fr
 import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Controller } from '../controller.ts';
+import { metricsType } from '../metrics/page.ts';
 import { parseJson, readBody } from './body.ts';
 import { type ApiContext, type ApiEnv, claimHeader, unixCaller } from './caller.ts';
 import { describeApi } from './describe.ts';
@@ -75,20 +76,15 @@ export function apiRoutes(parts: ApiParts, performer: Performer): readonly ApiRo
 /** The description of the API without anybody who answers it. */
 export function openApiDocument(): object {
   const nobody = {} as Controller;
-  return describeApi(apiRoutes({ controller: nobody }, {} as Performer));
+  return describeApi(apiRoutes({ controller: nobody } as ApiParts, {} as Performer));
 }
 
 function metricsRoute({ metrics }: ApiParts): ApiRoute {
   return {
-    ...{ method: 'get', path: '/metrics', role: 'viewer', errors: [404] },
+    ...{ method: 'get', path: '/metrics', role: 'viewer', errors: [] },
     summary: 'numbers for Prometheus',
     answer: { type: 'text/plain', schema: z.string(), description: 'the text format of Prometheus' },
-    handle: async ({ context }) => {
-      if (metrics === undefined) throw notFound('metrics', 'a daemon that counts is wanted');
-      return context.body(await metrics(), 200, {
-        'content-type': 'text/plain; version=0.0.4; charset=utf-8',
-      });
-    },
+    handle: async ({ context }) => context.body(await metrics(), 200, { 'content-type': metricsType }),
   };
 }
 

@@ -99,7 +99,7 @@ describe('the API against its own description', () => {
   });
 
   const schemas = new Map(
-    apiRoutes({ controller: {} as never }, {} as never).map((route) => [
+    apiRoutes({ controller: {} } as never, {} as never).map((route) => [
       `${route.method.toUpperCase()} ${route.path}`,
       route,
     ]),
