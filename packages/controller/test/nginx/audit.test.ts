@@ -117,7 +117,17 @@ describe('what a configuration would lose', () => {
       .replace('listen 80;', 'listen 80 reuseport;')
       .replace('http {', 'http { lua_code_cache off;');
     assert.deepEqual(short(audit(conf)), ['reuseport 1', 'lua-code-cache 1'].toSorted().toReversed());
-    assert.deepEqual(short(audit(conf, { migratesRequests: true, mode: 'reload' })), []);
+    const whole = conf.replace('location / {', 'location / { proxy_buffering off;');
+    assert.deepEqual(short(audit(whole, { migratesRequests: true, mode: 'reload' })), []);
+  });
+
+  it('is told of buffered answers where a reload of this nginx may cut them', () => {
+    const told = (version: string, more: Partial<AuditInput> = { mode: 'reload' }): readonly string[] =>
+      audit(site(''), more, version).map(({ rule }) => rule);
+    assert.deepEqual(told('1.22.1'), ['buffered-answers']);
+    assert.deepEqual(told('1.17.4'), []);
+    assert.deepEqual(told('1.23.1'), []);
+    assert.deepEqual(told('1.22.1', { mode: 'gate' }), []);
   });
 });
 

@@ -54,6 +54,15 @@ export function isAtLeast(build: NginxBuild, major: number, minor: number, patch
   return true;
 }
 
+/**
+ * Whether an old worker may cut a large answer that it buffers: it forgets the time-out of the upstream connection
+ * and takes itself for idle (1.17.5 to 1.23.0 on Linux; "a proxied response might be truncated during
+ * reconfiguration" in nginx's CHANGES 1.23.1). Unbuffered answers are read by other code.
+ */
+export function cutsAtReload(build: NginxBuild): boolean {
+  return isAtLeast(build, 1, 17, 5) && !isAtLeast(build, 1, 23, 1);
+}
+
 // In the order in which they must load: the Lua module needs the kit.
 const luaModules = ['ndk_http_module.so', 'ngx_http_lua_module.so'];
 

@@ -1,6 +1,6 @@
 import type { Address } from '@lameduck/core';
 import type { EdgeMode } from '../../ports/edge.ts';
-import { isAtLeast, type NginxBuild } from './build.ts';
+import { cutsAtReload, isAtLeast, type NginxBuild } from './build.ts';
 import { renderHold } from './gate-config.ts';
 import { lastResortName } from './render-include.ts';
 import { quotedPath, safeAddress, safeHex, safeName } from './text-safety.ts';
@@ -77,6 +77,7 @@ function renderServer(spec: MainSpec): string[] {
     `listen ${safeAddress(spec.listen)};`,
     'keepalive_requests 10000;',
     ...(isSparing ? ['keepalive_min_timeout 5s;'] : []),
+    ...(spec.mode === 'reload' && cutsAtReload(spec.build) ? ['proxy_buffering off;'] : []),
     'client_max_body_size 100m;',
     `set $lameduck_promise "${spec.promiseToken === undefined ? '' : safeHex(spec.promiseToken)}";`,
     ...proxySettings,

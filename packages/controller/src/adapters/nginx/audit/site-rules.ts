@@ -1,5 +1,5 @@
 import { formatMs } from '@lameduck/core';
-import { isAtLeast } from '../build.ts';
+import { cutsAtReload, isAtLeast } from '../build.ts';
 import { effective, effectiveAll } from '../config/effective.ts';
 import type { Site } from '../config/follow.ts';
 import { parseTimeMs } from '../config/times.ts';
@@ -106,4 +106,16 @@ const readTimeout: Rule = ({ pass, parents, family }, { timeoutGracefulShutdownM
   ];
 };
 
-const rules: readonly Rule[] = [nextUpstream, tries, unbuffered, http10, connectionHeader, readTimeout];
+const buffering: Rule = ({ pass, parents, family }, { build, mode }) => {
+  const name = `${family}_buffering`;
+  const at = effective(name, parents);
+  if (mode !== 'reload' || !cutsAtReload(build) || at?.words[0] === 'off') return [];
+  const text = `${name} on: this nginx (before 1.23.1) may cut a large answer short at a reload, with each node that goes out or comes back`;
+  const fix = `${name} off; or nginx 1.23.1 or later`;
+  return [finding('warning', 'buffered-answers', at ?? pass, text, fix)];
+};
+
+const rules: readonly Rule[] = [
+  ...[nextUpstream, tries, unbuffered, http10, connectionHeader, readTimeout],
+  buffering,
+];
