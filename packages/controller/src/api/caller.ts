@@ -15,6 +15,8 @@ export interface Bindings {
 /** Who asks, as far as it is known. */
 export interface Caller {
   readonly who: string;
+  /** What other operators are told of him: `anna (pid 4711)`. */
+  readonly by: string;
   readonly role: Role | 'none';
   readonly from: string;
 }
@@ -33,6 +35,10 @@ const claimPattern = /^user=([A-Za-z0-9_.-]{1,32}); pid=(\d{1,10})$/;
 /** Whoever can open the unix socket is its owner, or root: an operator. */
 export function unixCaller(claim: string | undefined): Caller {
   const [, user, pid] = claimPattern.exec(claim ?? '') ?? [];
-  if (user === undefined) return { who: 'owner of the socket', role: 'operator', from: 'unix' };
-  return { who: `${user} (claimed)`, role: 'operator', from: `unix (pid ${pid} claimed)` };
+  if (user === undefined) {
+    const who = 'owner of the socket';
+    return { who, by: who, role: 'operator', from: 'unix' };
+  }
+  const by = `${user} (pid ${pid})`;
+  return { who: `${user} (claimed)`, by, role: 'operator', from: `unix (pid ${pid} claimed)` };
 }

@@ -103,7 +103,7 @@ async function admit(context: ApiContext, performer: Performer): Promise<void> {
     context.set('caller', tcpCaller(door, context));
   } catch (thrown) {
     const { code, message } = LameduckError.from(thrown);
-    const caller = { who: 'anonymous', role: 'none', from: addressOf(context) } as const;
+    const caller = { who: 'anonymous', by: 'anonymous', role: 'none', from: addressOf(context) } as const;
     if (code !== 'tooMany') await performer.refuse({ caller }, actOf(context), message);
     throw thrown;
   }

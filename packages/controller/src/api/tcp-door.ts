@@ -72,7 +72,7 @@ export function tcpCaller(door: TcpDoor, context: ApiContext): Caller {
   }
   const presented = bearerOf(context.req.header('authorization'));
   const token = presented === undefined ? undefined : findToken(door.tokens, presented);
-  if (token !== undefined) return { who: token.name, role: token.role, from };
+  if (token !== undefined) return { who: token.name, by: token.name, role: token.role, from };
   door.failures.note(from);
   context.header('www-authenticate', 'Bearer realm="lameduck"');
   const got = presented === undefined ? 'none' : 'a wrong one';

@@ -68,7 +68,7 @@ function nodeRoutes({ controller }: ApiParts, performer: Performer): readonly Ap
           return asked.context.json(await controller.planOperation(kind, node, definedOnly(options)));
         }
         return performer.stream(asked, { action: kind, subject: node }, (onProgress) =>
-          controller.operate(kind, node, onProgress, { ...definedOnly(options), by: asked.caller.who }),
+          controller.operate(kind, node, onProgress, { ...definedOnly(options), by: asked.caller.by }),
         );
       },
     },
@@ -87,7 +87,7 @@ function rolloutRoutes({ controller }: ApiParts, performer: Performer): readonly
           return asked.context.json(await controller.planRollout(request));
         }
         return performer.stream(asked, { action: 'rollout', subject: 'service' }, (onProgress) =>
-          controller.rollout({ ...request, by: asked.caller.who }, onProgress),
+          controller.rollout({ ...request, by: asked.caller.by }, onProgress),
         );
       },
     },
@@ -100,7 +100,7 @@ function rolloutRoutes({ controller }: ApiParts, performer: Performer): readonly
         const command = asked.params['command'] as RolloutCommand;
         const act = { action: `rollout ${command}`, subject: 'service' };
         return performer.once(asked, act, async () => {
-          return controller[`${command}Rollout`](asked.caller.who);
+          return controller[`${command}Rollout`](asked.caller.by);
         });
       },
     },
@@ -123,7 +123,7 @@ function holdRoutes({ controller }: ApiParts, performer: Performer): readonly Ap
       handle: (asked) =>
         performer.once(asked, { action: 'pause', subject: 'service' }, async () => {
           const { holdMs } = asked.body as z.output<typeof pauseBody>;
-          return { paused: await controller.pause(asked.caller.who, holdMs) };
+          return { paused: await controller.pause(asked.caller.by, holdMs) };
         }),
     },
     {
