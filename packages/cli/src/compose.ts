@@ -79,6 +79,7 @@ export function edgeOptions(
       slowStartMs: health.slowStartMs,
     })),
     balance: config.balance,
+    sticky: config.sticky,
     ...(config.shutdown.sessions === 'close' ? { closeSessionsAfterMs: config.shutdown.drainTimeoutMs } : {}),
     holdMs: config.availability.holdMs,
     quiesceTimeoutMs: edge.quiesceTimeoutMs,

@@ -38,6 +38,8 @@ export interface RemoveOptions {
   readonly require?: Require;
   /** The node is out for another reason, too: where this fails it stays out. */
   readonly wasOut?: boolean;
+  /** Sticky sessions get their time to end on the node first. */
+  readonly hasTime?: boolean;
 }
 
 /** All edges of the service as one: a node is out only when every edge has proved it, as far as the policy asks for. */
@@ -139,9 +141,14 @@ class OwnedEdges implements EdgeSet {
     node: string,
     onProgress: OnEdgeProgress,
     signal: AbortSignal,
-    { require = this.#parts.config.availability.require, wasOut = false }: RemoveOptions = {},
+    {
+      require = this.#parts.config.availability.require,
+      wasOut = false,
+      hasTime = false,
+    }: RemoveOptions = {},
   ): Promise<Rotation> {
     const judge: Judge = (answers) => judgeRemoval(answers, require);
+    if (hasTime && !wasOut) await this.#drain(node, onProgress, signal);
     const beganAt = this.#parts.clock.now();
     const order = await this.#order(node, true);
     try {
@@ -187,6 +194,19 @@ class OwnedEdges implements EdgeSet {
   async close(signal: AbortSignal): Promise<void> {
     this.#released.abort();
     await Promise.allSettled(this.edges.map((edge) => edge.close(signal)));
+  }
+
+  /** No order and no proof: an edge that cannot do it does not keep the node in. */
+  async #drain(node: string, onProgress: OnEdgeProgress, signal: AbortSignal): Promise<void> {
+    const drainOne = async (edge: Edge): Promise<void> => {
+      const report = (progress: EdgeProgress): void => onProgress(edge.name, progress);
+      await edge.drain?.(node, report, signal).catch((thrown: unknown) => {
+        const reason = LameduckError.from(thrown).message;
+        this.#parts.logger.warn({ edge: edge.name, node, reason }, 'sticky sessions not drained');
+      });
+    };
+    await Promise.all(this.edges.map(drainOne));
+    signal.throwIfAborted();
   }
 
   async #order(node: string, isOut: boolean): Promise<RotationOrder> {

@@ -138,7 +138,8 @@ export class OperationShell {
       try {
         const wasOut = [...this.#record.out].some((reason) => reason !== 'operation');
         const { edges } = this.#around;
-        const removal = await edges.remove(this.#node, this.#onEdge, this.#signal, { wasOut });
+        const options = { wasOut, hasTime: this.#hasTime() };
+        const removal = await edges.remove(this.#node, this.#onEdge, this.#signal, options);
         this.#proofs = removal.proofs;
         return { type: 'removed', edges: removal.proofs, unproven: removal.unproven };
       } catch (thrown) {
@@ -189,6 +190,12 @@ export class OperationShell {
       return { type: 'restored', unproven };
     },
   };
+
+  /** A node that fails, or that leaves in any case, is taken out at once. */
+  #hasTime(): boolean {
+    const { process, health } = this.#record;
+    return process !== undefined && health.verdict !== 'down' && this.#spec.patienceMs === undefined;
+  }
 
   #checkGuard(): UntimedEvent {
     const verdict = this.#around.guard(this.#record);

@@ -103,7 +103,9 @@ function limitsOf({ config, hooks }: PlanParts, kind: OperationKind, record: Nod
   const hasHook = kind === 'restart' && own?.describe('beforeStart') !== undefined;
   return {
     ...operationSpec(kind, record, config).limits,
-    removeMs: Math.max(...config.edges.map(({ quiesceTimeoutMs }) => quiesceTimeoutMs)),
+    removeMs:
+      (config.sticky?.drainMs ?? 0) +
+      Math.max(...config.edges.map(({ quiesceTimeoutMs }) => quiesceTimeoutMs)),
     ...(hasHook ? { hookMs: own.timeoutMs } : {}),
   };
 }

@@ -36,12 +36,12 @@ export function previewOperation(
 }
 
 /** The sum of the deadlines of its phases. A gate answers at once; a reload waits for the processes before it. */
-function atMostMs(kind: OperationKind, { edges, shutdown, startup }: Config): number {
+function atMostMs(kind: OperationKind, { edges, shutdown, startup, sticky }: Config): number {
   const reloading = edges.filter(({ mode }) => mode === 'reload').map((edge) => edge.quiesceTimeoutMs);
   const quiesceMs = Math.max(0, ...reloading);
   const { drainTimeoutMs, timeoutGracefulShutdownMs, marginMs } = shutdown;
   return (
-    (removing.includes(kind) ? quiesceMs + drainTimeoutMs : 0) +
+    (removing.includes(kind) ? (sticky?.drainMs ?? 0) + quiesceMs + drainTimeoutMs : 0) +
     (ending.includes(kind) ? timeoutGracefulShutdownMs + marginMs : 0) +
     (returning.includes(kind) ? startup.timeoutMs : 0)
   );

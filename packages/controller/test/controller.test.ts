@@ -51,6 +51,40 @@ describe('the controller', () => {
     assert.equal(rig.node('a').signals()[0]?.name, 'SIGTERM');
   });
 
+  it('E24: lets sticky sessions end first, then takes the node out, then signals', async () => {
+    const rig = await openRig({ edges: 2 });
+    const [one, other] = rig.edges;
+    assert.ok(one && other);
+    const calls: string[] = [];
+    const over = Promise.withResolvers<void>();
+    Object.assign(one, {
+      drain: async (node: string) => {
+        calls.push(`drain ${node}`);
+        await over.promise;
+      },
+    });
+    Object.assign(other, { drain: () => Promise.reject(new LameduckError('edgeRejected', 'nginx says no')) });
+    const stopping = rig.controller.operate('stop', 'a', quiet);
+    await until('one edge drains', () => calls.length > 0);
+    assert.ok(!one.calls.includes('remove a') && !other.calls.includes('remove a'));
+    assert.deepEqual(rig.node('a').signals(), []);
+    over.resolve();
+    assert.equal((await stopping).result, 'exited');
+    assert.deepEqual(calls, ['drain a']);
+    assert.ok(one.calls.includes('remove a'));
+    assert.equal(rig.node('a').signals()[0]?.name, 'SIGTERM');
+  });
+
+  it('E24: a node that fails gets no time for its sticky sessions', async () => {
+    const rig = await openRig({ edges: 1 });
+    const calls: string[] = [];
+    Object.assign(rig.edges[0] ?? {}, { drain: async (node: string) => void calls.push(node) });
+    rig.sick.add('a');
+    await until('a is out for its health', () => rig.edges[0]?.leavesOut('a') === true);
+    assert.equal((await rig.controller.operate('stop', 'a', quiet)).result, 'exited');
+    assert.deepEqual(calls, []);
+  });
+
   it('E7: puts a node back on all edges and signals nothing where one edge fails', async () => {
     const rig = await openRig({ edges: 3 });
     rig.edges[1]?.failNext('remove', new LameduckError('edgeRejected', 'nginx says no'));

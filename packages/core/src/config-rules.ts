@@ -171,6 +171,23 @@ const gatedChecks: Rule = ({ health, edges, nodes }) => {
   ]);
 };
 
+/** The gate picks by itself while a node is out, and knows nothing of nginx's cookie. */
+const ungatedSticky: Rule = ({ sticky, edges }) => {
+  if (sticky === undefined) return [];
+  const gated = edges.find(({ mode }) => mode === 'gate');
+  return [
+    ...atLeast(['sticky', 'expires'], sticky.expires, 1000, 'the resolution of nginx'),
+    ...(gated === undefined
+      ? []
+      : [
+          {
+            path: ['sticky'],
+            message: `must be left out where an edge has mode gate, which has no sticky sessions: edge "${gated.name}" has it`,
+          },
+        ]),
+  ];
+};
+
 const attainableMinimum: Rule = ({ availability, nodes }) =>
   typeof availability.minAvailable === 'number' && availability.minAvailable > nodes.length
     ? [
@@ -228,6 +245,7 @@ const rules: readonly Rule[] = [
   sensibleChecks,
   fittingChecks,
   gatedChecks,
+  ungatedSticky,
   attainableMinimum,
   ({ nodes }) => nodes.flatMap((node, index) => checkLaunch(index, node)),
   boundedHold,

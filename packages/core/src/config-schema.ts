@@ -92,6 +92,20 @@ const balance = z.string().regex(balancePattern, {
   error: 'must be round_robin, least_conn, ip_hash or hash KEY (nginx variables such as $request_uri)',
 });
 
+const sticky = z.strictObject({
+  cookie: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, {
+    error: 'must be letters, digits and _, at most 64, the first not a digit',
+  }),
+  path: z
+    .string()
+    .regex(/^\/[A-Za-z0-9._~/-]*$/, {
+      error: 'must be the path of a URL, of letters, digits and ._~/-, the first a /',
+    })
+    .default('/'),
+  expires: duration.optional(),
+  drain: duration.optional(),
+});
+
 const minAvailableError = 'must be a number of nodes or a percentage such as 50%';
 const minAvailable = z.union(
   [z.number().int().min(0), z.string().regex(/^(100|[1-9]?\d)%$/, { error: minAvailableError })],
@@ -108,6 +122,7 @@ export const configSchema = z.strictObject({
   edges: z.array(edge).min(1, { error: 'must have at least one edge' }),
   nodes: z.array(node).min(1, { error: 'must have at least one node' }),
   balance: balance.default('round_robin'),
+  sticky: sticky.optional(),
   health: health.default({}),
   shutdown: z
     .strictObject({

@@ -9,6 +9,16 @@ export type Balance =
   | { readonly type: 'round_robin' | 'least_conn' | 'ip_hash' }
   | { readonly type: 'hash'; readonly key: string };
 
+/** Each client stays with one node, by a cookie that nginx sets. */
+export interface StickyConfig {
+  readonly cookie: string;
+  readonly path: string;
+  /** How long a browser keeps it; `undefined`: until it is closed. */
+  readonly expiresMs: number | undefined;
+  /** How long the bound clients of a node that is to be taken out still go to it, while new ones do not. */
+  readonly drainMs: number;
+}
+
 export interface StatusRange {
   readonly from: number;
   readonly to: number;
@@ -121,6 +131,8 @@ export interface Config {
   readonly edges: readonly EdgeConfig[];
   readonly nodes: readonly NodeConfig[];
   readonly balance: Balance;
+  /** Only where an edge has no gate. */
+  readonly sticky: StickyConfig | undefined;
   readonly shutdown: ShutdownConfig;
   /** Most time from the start of a node until it is healthy. */
   readonly startup: { readonly timeoutMs: number };

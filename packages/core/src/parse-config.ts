@@ -37,6 +37,7 @@ function toConfig(document: ConfigDocument): Config {
     edges: document.edges.map(toEdge),
     nodes: document.nodes.map((node) => toNode(node, document)),
     balance: toBalance(document.balance),
+    sticky: toSticky(document),
     shutdown: {
       timeoutGracefulShutdownMs: timeoutGracefulShutdown,
       marginMs: margin,
@@ -90,6 +91,13 @@ function toNode(node: NodeDocument, { health: service, rollout }: ConfigDocument
 function toBalance(text: string): Balance {
   if (text.startsWith('hash ')) return { type: 'hash', key: text.slice(5) };
   return { type: text as 'round_robin' | 'least_conn' | 'ip_hash' };
+}
+
+function toSticky({ sticky, shutdown }: ConfigDocument): Config['sticky'] {
+  if (sticky === undefined) return undefined;
+  const { cookie, path, expires, drain } = sticky;
+  const drainMs = drain ?? shutdown.drainTimeout ?? shutdown.timeoutGracefulShutdown;
+  return { cookie, path, expiresMs: expires, drainMs };
 }
 
 function toAvailability({ availability, nodes }: ConfigDocument): Config['availability'] {

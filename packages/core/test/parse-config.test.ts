@@ -93,6 +93,29 @@ describe('parseConfig', () => {
     assert.match(problems.join('\n'), /balance: must be round_robin, .*: current value is "fastest"/);
   });
 
+  it('takes sticky sessions, drained as long as requests are unless it is told otherwise', () => {
+    const stickyOf = (sticky: unknown): unknown => {
+      const parsed = parseConfig({ ...validDocument(), shutdown: { drainTimeout: '7s' }, sticky });
+      return parsed.ok ? parsed.config.sticky : undefined;
+    };
+    const least = { cookie: 'shop', path: '/', expiresMs: undefined, drainMs: 7_000 };
+    assert.deepEqual(stickyOf({ cookie: 'shop' }), least);
+    const all = { cookie: 'shop', path: '/x', expires: '1h', drain: '2m' };
+    assert.deepEqual(stickyOf(all), { ...least, path: '/x', expiresMs: 3_600_000, drainMs: 120_000 });
+    assert.equal(stickyOf(undefined), undefined);
+  });
+
+  it('refuses sticky sessions that nginx would not take, and those of a gate', () => {
+    const edges = [{ name: 'e', listen: '127.0.0.1:8080', mode: 'gate' }];
+    assert.deepEqual(problemsOf({ ...validDocument(), edges, sticky: { cookie: 'c', expires: '10ms' } }), [
+      'sticky.expires: must be at least 1000ms, the resolution of nginx: current value is 10ms',
+      'sticky: must be left out where an edge has mode gate, which has no sticky sessions: edge "e" has it',
+    ]);
+    const problems = problemsOf({ ...validDocument(), sticky: { cookie: 'a;b', path: 'x' } });
+    assert.match(problems.join('\n'), /sticky\.cookie: must be letters, digits and _, .*"a;b"/);
+    assert.match(problems.join('\n'), /sticky\.path: must be the path of a URL, .*"x"/);
+  });
+
   it('says what is missing', () => {
     const { service: _, ...rest } = validDocument();
     assert.deepEqual(problemsOf(rest), ['service: is missing: text is wanted']);

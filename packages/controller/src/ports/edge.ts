@@ -11,6 +11,8 @@ export interface EdgeNode {
 
 /** How far an edge is with taking a node out or putting it back. */
 export type EdgeProgress =
+  /** Sticky sessions: those that are bound to the node still go to it, new ones do not. */
+  | { readonly state: 'draining' }
   /** The new configuration or gate answers. */
   | { readonly state: 'applied' }
   /** Reload mode: this many processes of the configuration before still serve and may still pick the node. */
@@ -88,6 +90,11 @@ export interface Edge {
   readonly url: string | undefined;
   /** Starts the proxy or adopts the one that runs; resolves when it answers with exactly `out` left out. */
   open(out: readonly string[], signal: AbortSignal): Promise<void>;
+  /**
+   * Where sessions are sticky: for a time only those that are bound to the node go to it; resolves when that is over, and it
+   * stays so until `remove` or `restore`. A courtesy that proves nothing. On failure nothing has changed.
+   */
+  drain?(node: string, onProgress: (progress: EdgeProgress) => void, signal: AbortSignal): Promise<void>;
   /** Resolves only when no process of the edge can pick the node any more. On failure nothing has changed. */
   remove(node: string, onProgress: (progress: EdgeProgress) => void, signal: AbortSignal): Promise<Proof>;
   /** Resolves when every process of the edge that takes new requests may pick the node. */

@@ -6,10 +6,21 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { isAtLeast, readBuild } from '../../src/adapters/nginx/build.ts';
 import { createNginxEdge } from '../../src/adapters/nginx/edge.ts';
 import { findMaster } from '../../src/adapters/nginx/master.ts';
 import { parseIncludeHeader } from '../../src/adapters/nginx/render-include.ts';
-import { type Bench, type BenchOptions, ignore, isAlive, makeBench, send, soon, until } from './harness.ts';
+import {
+  type Bench,
+  type BenchOptions,
+  ignore,
+  isAlive,
+  makeBench,
+  nginxBinary,
+  send,
+  soon,
+  until,
+} from './harness.ts';
 
 async function withBench(wanted: BenchOptions, run: (bench: Bench) => Promise<void>): Promise<void> {
   const bench = await makeBench(wanted);
@@ -43,6 +54,24 @@ describe('a managed nginx', () => {
         code: 'binaryMissing',
         message: /apt-get install nginx/,
       });
+    });
+  });
+
+  it('E24: sticky sessions are refused where the gate is wanted or nginx has none', async (t) => {
+    const sticky = { cookie: 'shop', path: '/', expiresMs: undefined, drainMs: 1000 };
+    const wanted = { kind: 'managed', mode: 'gate', more: { sticky } } as const;
+    await withBench(wanted, async ({ edge }) => {
+      const message =
+        /edge "edge-1": its mode must be auto or reload, as the gate has no sticky sessions: current value is gate/;
+      await assert.rejects(edge.open([], soon()), { code: 'binaryMissing', message });
+    });
+    await withBench({ ...wanted, mode: 'auto' }, async (bench) => {
+      const command = { binary: nginxBinary, arguments: [], environment: process.env };
+      const build = await readBuild(command);
+      if (isAtLeast(build, 1, 29, 6)) return t.skip(`${build.server} has them`);
+      const message = `Cannot keep sessions sticky on edge "edge-1": nginx must be 1.29.6 or later: current value is ${build.server}`;
+      await assert.rejects(bench.edge.open([], soon()), { code: 'binaryMissing', message });
+      assert.equal(findMaster(bench.pidFile), undefined);
     });
   });
 

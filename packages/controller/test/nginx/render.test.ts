@@ -141,6 +141,30 @@ describe('the rendered configuration', () => {
     assert.match(gate, /seed = "4 b@3"/);
   });
 
+  it('E24: says sticky and drain in reload mode; a file with a drain is no state to adopt', () => {
+    const address = (port: number) => ({ kind: 'tcp' as const, host: '10.0.0.1', port });
+    const spec = specOf({
+      service: 's',
+      mode: 'reload',
+      nodes: ['a', 'b'].map((one, index) => ({ name: one, weight: 1, address: address(index + 1) })),
+      balance: { type: 'least_conn' },
+      isCounting: false,
+    });
+    const sticky = { cookie: 'shop_node', path: '/shop', expiresMs: 1_500, drainMs: 1 };
+    const text = renderInclude({ ...spec, sticky, draining: ['a', 'b'] });
+    assert.match(
+      text,
+      /least_conn;\nserver 10\.0\.0\.1:1 [^;]* drain;\nserver 10\.0\.0\.1:2 [^;]* down;\nsticky/,
+    );
+    assert.match(text, /\nsticky cookie shop_node expires=2s httponly path=\/shop;\n/);
+    assert.equal(parseIncludeHeader(text)?.fingerprint, '0');
+    const steady = renderInclude({ ...spec, sticky: { ...sticky, expiresMs: undefined } });
+    assert.match(steady, /sticky cookie shop_node httponly path=\/shop;/);
+    assert.equal(parseIncludeHeader(steady)?.fingerprint, spec.fingerprint);
+    assert.doesNotMatch(steady, /drain;/);
+    assert.doesNotMatch(renderInclude(spec), /sticky/);
+  });
+
   it('follows the version: keepalive_min_timeout from 1.27.4, in reload mode', () => {
     const spec = mainOf(
       specOf({
@@ -208,6 +232,18 @@ describe('text that could inject a directive or Lua', () => {
           for (const spec of tries) {
             assert.throws(() => renderInclude({ ...spec, mode }), isConfig, JSON.stringify(text));
           }
+        }
+      }),
+    );
+  });
+
+  it('is refused in the name and the path of a sticky cookie', () => {
+    const spec = { ...specOf({ ...harmless, nodes: [one] }), mode: 'reload' as const };
+    const good = { cookie: 'c', path: '/', expiresMs: undefined, drainMs: 0 };
+    fc.assert(
+      fc.property(nasty, (text) => {
+        for (const bad of [{ cookie: `${text};` }, { path: `/${text};` }]) {
+          assert.throws(() => renderInclude({ ...spec, sticky: { ...good, ...bad } }), isConfig);
         }
       }),
     );

@@ -77,6 +77,17 @@ describe('traffic that an edge counts', () => {
     assert.equal((await traffic(bench, 'b')).requests, 0);
   });
 
+  it('counts a request that waited through a pause once, and as no error', async () => {
+    const before = await traffic(bench, 'a');
+    await bench.edge.pause(soon(), 10_000);
+    const waiting = Array.from({ length: 6 }, () => send(bench.port, { path: '/200/0' }));
+    await until(async () => (await bench.edge.status(soon())).held === 6);
+    await bench.edge.resume(soon());
+    for (const { status } of await Promise.all(waiting)) assert.equal(status, 200);
+    const after = await settled(bench, 'a', before.requests + 6);
+    assert.deepEqual([after.requests, after.errors], [before.requests + 6, before.errors]);
+  });
+
   it('counts each try at its node, and the latency at the last one', async () => {
     const before = await traffic(bench, 'a');
     await bench.edge.restore('c', ignore, soon());

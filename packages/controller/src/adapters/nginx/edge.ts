@@ -22,10 +22,11 @@ import type { NginxEdgeOptions } from './options.ts';
 import { defaultHoldMs } from './plan.ts';
 import { prepareStopped } from './prepare-stopped.ts';
 import { previewFiles } from './preview.ts';
-import { lingeringWorkers, quiesced, type Reload, refuseUpgrade, reload } from './reload-change.ts';
+import { loadState, quiesced, type Reload, refuseUpgrade } from './reload-change.ts';
 import { afterRamps, beginRamps } from './slow-start.ts';
 import { placeSocket, type SocketPlace } from './socket-path.ts';
 import { watchStaleSocket } from './stale-socket.ts';
+import { drainSessions } from './sticky-drain.ts';
 import { readTraffic } from './traffic.ts';
 
 /** An edge that is nginx: ours or the user's, with the Lua gate or by reload. Does nothing before `open`. */
@@ -72,6 +73,27 @@ class NginxEdge implements Edge {
       this.#warnOfNoRamps(this.#opened);
       this.#awaitRamps(this.#opened);
     });
+  }
+
+  async drain(
+    node: string,
+    onProgress: (progress: EdgeProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#requireNode(node);
+    const opened = this.#requireOpened();
+    const drainMs = this.#options.sticky?.drainMs ?? 0;
+    if (drainMs === 0 || opened.spec.state.out.has(node)) return;
+    const load = (draining: (former: readonly string[]) => readonly string[]): Promise<void> =>
+      this.#queue.exclusive(async () => {
+        // opened anew it has nobody draining
+        if (this.#opened !== opened) return;
+        const out = [...opened.spec.state.out.keys()];
+        await this.#changing(opened, () =>
+          this.#load(opened, out, () => undefined, draining(opened.spec.draining ?? [])),
+        );
+      });
+    await drainSessions({ node, drainMs, load, onProgress }, signal);
   }
 
   async remove(
@@ -173,12 +195,18 @@ class NginxEdge implements Edge {
 
   async #apply(batch: readonly Change[]): Promise<void> {
     const opened = this.#requireOpened();
+    const isGate = opened.plan.mode === 'gate';
+    await this.#changing(opened, () =>
+      isGate ? this.#applyGate(opened, batch) : this.#applyReload(opened, batch),
+    );
+  }
+
+  async #changing(opened: Opened, run: () => Promise<unknown>): Promise<void> {
     this.#isChanging = true;
     try {
       requireMaster(opened);
       refuseUpgrade(opened);
-      if (opened.plan.mode === 'gate') await this.#applyGate(opened, batch);
-      else await this.#applyReload(opened, batch);
+      await run();
     } finally {
       this.#isChanging = false;
     }
@@ -227,7 +255,9 @@ class NginxEdge implements Edge {
 
   async #applyReload(opened: Opened, batch: readonly Change[]): Promise<void> {
     const former = [...opened.spec.state.out.keys()];
-    const applied = await this.#load(opened, outAfter(former, batch), reportTo(batch));
+    const { draining = [] } = opened.spec;
+    const left = draining.filter((node) => !batch.some((change) => change.node === node));
+    const applied = await this.#load(opened, outAfter(former, batch), reportTo(batch), left);
     const generation = opened.spec.generation;
     const { removals, signal } = this.#settleRestores(batch, generation);
     if (removals.length === 0) return;
@@ -245,20 +275,14 @@ class NginxEdge implements Edge {
     for (const change of removals) change.resolve(this.#proof(change, generation));
   }
 
-  /** Loads a configuration with these nodes out; without a reload where it has been loaded already. */
   async #load(
     opened: Opened,
     out: readonly string[],
     report: (progress: EdgeProgress) => void,
+    draining: readonly string[] = opened.spec.draining ?? [],
   ): Promise<Reload> {
-    const state = withOut(opened.spec.state, out);
-    const marker = await opened.client.marker(AbortSignal.timeout(2_000));
-    if (state === opened.spec.state && marker?.generation === opened.spec.generation) {
-      report({ state: 'applied' });
-      return { old: lingeringWorkers(opened), state: { phase: 'applied' } };
-    }
-    const spec = { ...opened.spec, state, generation: opened.spec.generation + 1 };
-    return await reload(opened, spec, this.#options.applyTimeoutMs ?? defaultApplyTimeoutMs, report);
+    const wanted = { state: withOut(opened.spec.state, out), draining };
+    return await loadState(opened, wanted, this.#options.applyTimeoutMs ?? defaultApplyTimeoutMs, report);
   }
 
   #settleRestores(batch: readonly Change[], generation: number): { removals: Change[]; signal: AbortSignal } {

@@ -84,7 +84,8 @@ local function note_last(node, status, time)
   if time and status ~= "-" and status ~= "101" then note_latency(row, time) end
 end
 
--- One entry for each try, in the same order in all three; ":" stands between upstreams that follow one another.
+-- One entry for each try, in the same order in all three; ":" stands between upstreams that follow one another. A
+-- request that waited has had no address at first, but a status and a time: the ends belong together.
 local function split(list)
   local entries = {}
   for entry in list:gmatch("[^, ]+") do
@@ -96,12 +97,13 @@ end
 local function note_tries(addresses, statuses, times)
   addresses, statuses, times = split(addresses), split(statuses), split(times)
   local last = #addresses
+  local shift, late = #statuses - last, #times - last
   for try = 1, last - 1 do
     local node = nodes_by_address[addresses[try]]
-    if node then note_try(node, statuses[try] or "-") end
+    if node then note_try(node, statuses[try + shift] or "-") end
   end
   local node = nodes_by_address[addresses[last]]
-  if node then note_last(node, statuses[last] or "-", times[last]) end
+  if node then note_last(node, statuses[last + shift] or "-", times[last + late]) end
 end
 
 -- A worker that is on its way out gets no timer, and writes each count at once: nothing of it is lost.

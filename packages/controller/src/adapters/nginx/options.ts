@@ -7,6 +7,15 @@ export type NginxBalance =
   | { readonly type: 'round_robin' | 'least_conn' | 'ip_hash' }
   | { readonly type: 'hash'; readonly key: string };
 
+/** nginx's own sticky sessions (1.29.6); reload mode only. */
+export interface NginxSticky {
+  readonly cookie: string;
+  readonly path: string;
+  readonly expiresMs: number | undefined;
+  /** How long `drain` takes; 0 goes without. */
+  readonly drainMs: number;
+}
+
 /** Whose nginx it is. */
 export type NginxKind =
   /** Ours: the whole configuration is written into `directory` and runs from there. */
@@ -32,6 +41,7 @@ export type NginxEdgeOptions = NginxKind & {
   readonly directory: string;
   readonly nodes: readonly EdgeNode[];
   readonly balance: NginxBalance;
+  readonly sticky?: NginxSticky | undefined;
   /** Gate only: whether what each node is sent is counted for `traffic`. Default true. */
   readonly isCountingTraffic?: boolean;
   /**

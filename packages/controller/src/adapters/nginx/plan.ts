@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { LameduckError } from '@lameduck/core';
 import type { EdgeMode } from '../../ports/edge.ts';
-import { luaModuleFiles, type NginxBuild } from './build.ts';
+import { isAtLeast, luaModuleFiles, type NginxBuild } from './build.ts';
 import type { GateState } from './gate-state.ts';
 import { maxOpenFiles, workerUser } from './managed.ts';
 import type { NginxEdgeOptions } from './options.ts';
@@ -19,10 +19,11 @@ export interface Plan {
 /** How long a request waits where no node may be picked, if the options do not say. */
 export const defaultHoldMs = 30_000;
 
-/** The ways to try, best first. Throws `binaryMissing` where the gate is demanded and a managed nginx has no Lua. */
+/** The ways to try, best first. Throws `binaryMissing` where a managed nginx lacks what is demanded. */
 export function listPlans(options: NginxEdgeOptions, build: NginxBuild): readonly Plan[] {
   const reload: Plan = { mode: 'reload', isCounting: false };
-  if (options.mode === 'reload') return [reload];
+  if (options.sticky !== undefined) requireSticky(options, build);
+  if (options.mode === 'reload' || options.sticky !== undefined) return [reload];
   const counting: Plan = { mode: 'gate', isCounting: true };
   const managedGate = luaModuleFiles(build, options.environment) === undefined ? [] : [counting];
   // An attached nginx may have http-level hooks of its own, of which nginx allows one each.
@@ -31,6 +32,17 @@ export function listPlans(options: NginxEdgeOptions, build: NginxBuild): readonl
   if (gates.length > 0) return gates;
   const message = `Cannot gate edge "${options.name}": nginx must have the Lua module (Debian: apt-get install libnginx-mod-http-lua; or set LAMEDUCK_NGINX_MODULES): current value is ${build.server} without it`;
   throw new LameduckError('binaryMissing', message, { edge: options.name });
+}
+
+// An nginx that was built without it is refused by `nginx -t`, whose own line is shown.
+function requireSticky({ name, mode }: NginxEdgeOptions, build: NginxBuild): void {
+  const refuse = (wanted: string, got: string): LameduckError => {
+    const message = `Cannot keep sessions sticky on edge "${name}": ${wanted}: current value is ${got}`;
+    return new LameduckError('binaryMissing', message, { edge: name });
+  };
+  if (mode === 'gate')
+    throw refuse('its mode must be auto or reload, as the gate has no sticky sessions', mode);
+  if (!isAtLeast(build, 1, 29, 6)) throw refuse('nginx must be 1.29.6 or later', build.server);
 }
 
 /** The files of one edge. */
@@ -78,6 +90,7 @@ export function planInclude(
     tellsSessions: options.closeSessionsAfterMs !== undefined,
     nodes,
     balance: options.balance,
+    sticky: options.sticky,
     holdMs: options.holdMs ?? defaultHoldMs,
     socket,
     token: '0',

@@ -50,6 +50,24 @@ export async function reload(
   throw rejected(opened.edge, result.state.reason);
 }
 
+/** Loads a configuration with this state; without a reload where it has been loaded already. */
+export async function loadState(
+  opened: Opened,
+  { state, draining }: Pick<IncludeSpec, 'state'> & { readonly draining: readonly string[] },
+  applyTimeoutMs: number,
+  report: (progress: EdgeProgress) => void,
+): Promise<Reload> {
+  const { spec } = opened;
+  const isSame = state === spec.state && draining.join() === (spec.draining ?? []).join();
+  const marker = await opened.client.marker(AbortSignal.timeout(2_000));
+  if (isSame && marker?.generation === spec.generation) {
+    report({ state: 'applied' });
+    return { old: lingeringWorkers(opened), state: { phase: 'applied' } };
+  }
+  const next = { ...spec, state, draining, generation: spec.generation + 1 };
+  return await reload(opened, next, applyTimeoutMs, report);
+}
+
 /** Waits until no other reload is under way: its failure would be taken for ours. */
 async function idle(opened: Opened, timeoutMs: number): Promise<void> {
   const master = requireMaster(opened);

@@ -8,9 +8,18 @@ import {
   renderTrafficControl,
 } from './gate-config.ts';
 import { formatGateState, type GateState, parseGateState } from './gate-state.ts';
-import type { NginxBalance } from './options.ts';
+import type { NginxBalance, NginxSticky } from './options.ts';
 import type { ResolvedNode } from './resolve-nodes.ts';
-import { parseHashKey, quotedPath, safeAddress, safeHex, safeName, safeWeight } from './text-safety.ts';
+import {
+  parseHashKey,
+  quotedPath,
+  safeAddress,
+  safeCookie,
+  safeHex,
+  safeName,
+  safeUrlPath,
+  safeWeight,
+} from './text-safety.ts';
 
 /** All that the include file depends on. */
 export interface IncludeSpec {
@@ -24,6 +33,10 @@ export interface IncludeSpec {
   readonly tellsSessions?: boolean;
   readonly nodes: readonly ResolvedNode[];
   readonly balance: NginxBalance;
+  /** Reload mode only. */
+  readonly sticky?: NginxSticky | undefined;
+  /** Sticky: nodes that only clients which are bound to them go to. */
+  readonly draining?: readonly string[];
   readonly holdMs: number;
   /** The unix socket of the marker and of the gate's control location. */
   readonly socket: string;
@@ -52,7 +65,7 @@ export function renderInclude(spec: IncludeSpec): string {
   for (const name of [...out.keys(), ...ramps.keys(), ...spec.nodes.map((node) => node.name)]) safeName(name);
   const lines = [
     `# Written by lameduck for service "${safeName(spec.service)}". Do not edit: each change replaces the whole file.`,
-    `# lameduck generation=${Number(spec.generation)} fingerprint=${safeHex(spec.fingerprint)} mode=${spec.mode} token=${safeHex(spec.token)}`,
+    `# lameduck generation=${Number(spec.generation)} fingerprint=${safeHex(fingerprintOf(spec))} mode=${spec.mode} token=${safeHex(spec.token)}`,
     `# lameduck state=${formatGateState(spec.state)}`,
     ...(spec.mode === 'gate' ? renderGateHooks(spec) : []),
     ...renderUpstream(spec),
@@ -60,6 +73,11 @@ export function renderInclude(spec: IncludeSpec): string {
     ...renderControlServer(spec),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+// A drain ends with who began it: where it is found in the file, nginx is to be told the state again.
+function fingerprintOf({ fingerprint, draining = [] }: IncludeSpec): string {
+  return draining.length === 0 ? fingerprint : '0';
 }
 
 /** Reads back what `renderInclude` wrote; `undefined` for any other text. */
@@ -81,13 +99,29 @@ function renderUpstream(spec: IncludeSpec): string[] {
     ...(spec.mode === 'gate' ? renderBalancer(spec) : renderMethod(spec.balance)),
     ...(spec.mode === 'gate'
       ? gateServers(spec.nodes).usual
-      : spec.nodes.map((node) => renderServer(node, spec.state.out.has(node.name)))),
+      : spec.nodes.map((node) => renderServer(node, roleOf(spec, node.name)))),
+    ...(spec.mode === 'gate' ? [] : renderSticky(spec.sticky)),
     `keepalive ${keepAliveConnections};`,
     'keepalive_requests 10000;',
     // Below the idle time of Uvicorn and Node (5 s), so that nginx closes first and no request meets a closed socket.
     'keepalive_timeout 4s;',
     '}',
   ];
+}
+
+type Role = '' | ' down' | ' drain';
+
+function roleOf({ state, draining = [] }: IncludeSpec, node: string): Role {
+  if (state.out.has(node)) return ' down';
+  return draining.includes(node) ? ' drain' : '';
+}
+
+// No script needs the cookie. Without a path a browser sends it back to the folder of its first request only.
+function renderSticky(sticky: NginxSticky | undefined): string[] {
+  if (sticky === undefined) return [];
+  const { cookie, path, expiresMs } = sticky;
+  const expires = expiresMs === undefined ? '' : ` expires=${Math.ceil(expiresMs / 1000)}s`;
+  return [`sticky cookie ${safeCookie(cookie)}${expires} httponly path=${safeUrlPath(path)};`];
 }
 
 function renderMethod(balance: NginxBalance): string[] {
@@ -133,7 +167,7 @@ const renderedServers = new WeakMap<readonly ResolvedNode[], Servers>();
 /** In gate mode nobody is `down`, so they are the same in every file for these nodes. */
 function gateServers(nodes: readonly ResolvedNode[]): Servers {
   const servers = renderedServers.get(nodes) ?? {
-    usual: nodes.map((node) => renderServer(node, false)),
+    usual: nodes.map((node) => renderServer(node, '')),
     last: nodes.map((node) => lastServer(node, false)),
   };
   renderedServers.set(nodes, servers);
@@ -141,8 +175,8 @@ function gateServers(nodes: readonly ResolvedNode[]): Servers {
 }
 
 // A mark must not outlive a restart: at 10 s, the default, two nodes restarted in turn gave "no live upstreams".
-function renderServer({ address, weight }: ResolvedNode, isDown: boolean): string {
-  return `server ${safeAddress(address)} weight=${safeWeight(weight)} max_fails=1 fail_timeout=1s${isDown ? ' down' : ''};`;
+function renderServer({ address, weight }: ResolvedNode, role: Role): string {
+  return `server ${safeAddress(address)} weight=${safeWeight(weight)} max_fails=1 fail_timeout=1s${role};`;
 }
 
 /** In the gate Lua reads the key, where an unknown variable is empty: all requests would go to one node. So nginx reads it too. */

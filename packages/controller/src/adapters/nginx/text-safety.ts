@@ -18,6 +18,18 @@ export function safeName(name: string): string {
   throw unsafe('name', name, 'be lower-case letters, digits and dashes');
 }
 
+/** The name of a cookie as it is. Throws `config` for anything but letters, digits and `_`. */
+export function safeCookie(name: string): string {
+  if (/^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(name)) return name;
+  throw unsafe('cookie', name, 'be letters, digits and _');
+}
+
+/** The path of a URL as it is. Throws `config` where it could be anything else. */
+export function safeUrlPath(path: string): string {
+  if (/^\/[A-Za-z0-9._~/-]*$/.test(path)) return path;
+  throw unsafe('path', path, 'be a / and letters, digits and . _ ~ / -');
+}
+
 /** A token or fingerprint as it is. Throws `config` where it is not hexadecimal. */
 export function safeHex(text: string): string {
   if (/^[0-9a-f]{1,64}$/.test(text)) return text;
