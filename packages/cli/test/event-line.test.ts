@@ -51,4 +51,20 @@ describe('an event as a line', () => {
     news({ event: 'connected' });
     assert.equal(news(gone), 'gone: trying again in 250 ms');
   });
+
+  it('says of the service and of a rollout only what has changed, and never one for the other', () => {
+    const news = describeNews();
+    const rollout = { id: 3, state: 'soaking', done: ['a'], running: [], pending: ['b'] };
+    const hear = (event: string, data: object): string | undefined =>
+      news({ event, data } as unknown as EventUpdate);
+    hear('status', { service: 'shop', nodes: [], edges: [] });
+    assert.equal(hear('rollout', rollout), 'rollout 3 soaking: 1 done, 0 running, 1 to come');
+    assert.equal(hear('service', { rollout }), undefined);
+    assert.equal(hear('rollout', { ...rollout, criteria: [] }), undefined);
+    assert.equal(
+      hear('service', { rollout, paused: { sinceMs: 1, holdMs: 1 } }),
+      'requests are held at the edges',
+    );
+    assert.equal(hear('service', { rollout }), 'nothing is held, no panic');
+  });
 });

@@ -113,6 +113,7 @@ describe('the console in a browser', { skip: noBrowser, timeout: 180_000 }, () =
     await page.getByRole('dialog').getByRole('button', { name: 'Roll out' }).click();
     const card = page.locator('[data-rollout]');
     await card.getByText('Now a.').waitFor();
+    assert.deepEqual(daemon.posted[0]?.body, {}, 'what was left empty is for the configuration to say');
     await card.getByRole('button', { name: 'Pause the rollout' }).click();
     await card.getByText('is paused').waitFor();
     await card.getByRole('button', { name: 'Resume the rollout' }).click();
@@ -211,9 +212,25 @@ describe('the console in a browser', { skip: noBrowser, timeout: 180_000 }, () =
     const daemon = await start();
     daemon.role = 'viewer';
     const page = await open(daemon);
+    await page.getByText('live, may look only').waitFor();
     await page.getByRole('button', { name: 'Drain b' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Drain', exact: true }).click();
     await page.getByText('Your token may look, not act').waitFor();
+  });
+
+  it('shows what is seen of a canary while it soaks, and who asked for the rollout', async () => {
+    const daemon = await start();
+    daemon.service.rollout = {
+      ...{ id: 7, state: 'soaking', batch: 1, canary: 1, canaryNodes: ['a'], by: 'ada' },
+      ...{ pending: ['b', 'c'], running: [], done: ['a'], beganAt: new Date().toISOString() },
+      criteria: [
+        { name: 'health', verdict: 'passed' },
+        { name: 'errorRate', verdict: 'failed', value: 0.031, limit: 0.01 },
+      ],
+    };
+    const page = await open(daemon, '#/rollout');
+    await page.getByText('Asked for by ada.').waitFor();
+    await page.locator('[data-verdict=failed]', { hasText: 'errors 3.1 % (at most 1 %)' }).waitFor();
   });
 
   it('says when the daemon is newer, and ignores what it does not know', async () => {

@@ -9,3 +9,6 @@ export const apiHeader = 'lameduck-api';
 
 /** Header of every answer: the version of lameduck. */
 export const versionHeader = 'lameduck-version';
+
+/** Header of each answer to a caller who is known: what he may do. */
+export const roleHeader = 'lameduck-role';

@@ -6,7 +6,7 @@ export type * from './api-plan.ts';
 export type * from './api-preview.ts';
 export type * from './api-rollout.ts';
 export type * from './api-traffic.ts';
-export { apiHeader, apiRevision, versionHeader } from './api-version.ts';
+export { apiHeader, apiRevision, roleHeader, versionHeader } from './api-version.ts';
 export {
   countServing,
   findPanic,

@@ -30,13 +30,24 @@ export function describeNews(): typeof describeEvent {
     if (update.event === 'status') {
       for (const node of update.data.nodes) told.set(`node ${node.name}`, oneLine(describeNode(node)));
       for (const edge of update.data.edges) told.set(`edge ${edge.name}`, oneLine(describeEdge(edge)));
+      told.set('service', oneLine(describeService(update.data)));
+      if (update.data.rollout !== undefined)
+        told.set('rollout', oneLine(describeRollout(update.data.rollout)));
     }
     // one line for a controller that is away, however often it is tried
     if (update.event === 'connected') told.delete('connection');
     if (update.event === 'disconnected') return tell('connection', update.reason) ? line : undefined;
-    if (line === undefined || (update.event !== 'node' && update.event !== 'edge')) return line;
-    return tell(`${update.event} ${update.data.name}`, line) ? line : undefined;
+    const key = line === undefined ? undefined : newsKey(update);
+    return key === undefined || tell(key, line ?? '') ? line : undefined;
   };
+}
+
+/** Whose line it is, where the same one again is no news. */
+function newsKey(update: EventUpdate): string | undefined {
+  if (update.event === 'service' || update.event === 'rollout') return update.event;
+  return update.event === 'node' || update.event === 'edge'
+    ? `${update.event} ${update.data.name}`
+    : undefined;
 }
 
 /** What others have written, without what could move the cursor or end the line. */
@@ -87,12 +98,12 @@ function describeEdge({ name, state, out = [], isConverged, reason }: EdgeView):
   return `edge ${name} ${state}, ${outs}${differs}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
-function describeService({ paused, panic, rollout }: ServiceFlags): string {
+/** Without the rollout: that has events of its own. */
+function describeService({ paused, panic }: ServiceFlags): string {
   if (panic !== undefined) return `panic: ${panic.down} of ${panic.of} nodes are down, all are sent to`;
   if (paused !== undefined)
     return `requests are held at the edges${paused.by === undefined ? '' : ` by ${paused.by}`}`;
-  if (rollout !== undefined) return describeRollout(rollout);
-  return 'service: nothing is held, no panic';
+  return 'nothing is held, no panic';
 }
 
 function describeRollout({ id, state, done, running, pending, reason }: RolloutStatus): string {

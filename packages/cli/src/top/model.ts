@@ -63,6 +63,7 @@ export function stepTop(model: TopModel, update: EventUpdate, at: number): TopMo
       };
     case 'edge':
     case 'service':
+    case 'rollout':
       return news.status === undefined ? news : { ...news, status: patch(news.status, update) };
     default:
       return news;
@@ -73,7 +74,17 @@ function note(model: TopModel, update: EventUpdate): TopModel {
   // what a node or an edge is stands in the table, and that nothing comes above it
   const isShown = ['node', 'edge', 'status', 'disconnected'].includes(update.event);
   const line = isShown ? undefined : describeEvent(update);
-  return line === undefined ? model : { ...model, news: [...model.news, line].slice(-mostNews) };
+  return line === undefined || line === lineBefore(model.status, update)
+    ? model
+    : { ...model, news: [...model.news, line].slice(-mostNews) };
+}
+
+/** What was said before of a thing that is told again whenever anything of it has changed. */
+function lineBefore(status: ServiceStatus | undefined, { event }: EventUpdate): string | undefined {
+  if (event === 'service' && status !== undefined) return describeEvent({ event, id: '', data: status });
+  if (event === 'rollout' && status?.rollout !== undefined)
+    return describeEvent({ event, id: '', data: status.rollout });
+  return undefined;
 }
 
 function setNode(
@@ -87,12 +98,13 @@ function setNode(
 
 function patch(
   status: ServiceStatus,
-  update: Extract<EventUpdate, { event: 'edge' | 'service' }>,
+  update: Extract<EventUpdate, { event: 'edge' | 'service' | 'rollout' }>,
 ): ServiceStatus {
   if (update.event === 'edge') {
     const edges = status.edges.map((edge) => (edge.name === update.data.name ? update.data : edge));
     return { ...status, edges };
   }
+  if (update.event === 'rollout') return { ...status, rollout: update.data };
   const { panic: _panic, paused: _paused, rollout: _rollout, ...rest } = status;
   return { ...rest, ...update.data };
 }

@@ -76,7 +76,11 @@ function trafficLine(
   { columns }: Size,
   paint: Paint,
 ): readonly string[] {
-  const inFlight = [...nodes.values()].reduce((sum, { status }) => sum + status.inFlight, 0);
+  // a node's own figure is an upper bound: what nginx has placed by itself counts for each node that it may be on
+  const inFlight = [...nodes.values()].reduce(
+    (sum, { status }) => sum + (traffic?.nodes[status.name]?.inFlight ?? status.inFlight),
+    0,
+  );
   if (traffic === undefined) return [` ${inFlight} in flight`];
   const { requests, errors, p50Ms, p99Ms } = traffic.total;
   const wrong = errors === 0 ? paint('gray', '0 errors/s') : paint('red', `${errors} errors/s`);
@@ -105,7 +109,10 @@ function nodeLines(model: TopModel, room: number, size: Size, now: number, paint
   const nodes = [...model.nodes.values()].sort(byUrgency);
   const name = Math.min(24, Math.max(4, ...nodes.map(({ status }) => status.name.length)));
   const columns = { name, bar: size.columns >= 110 ? 20 : size.columns >= 80 ? 10 : 4 };
-  const most = Math.max(1, ...nodes.map(({ status }) => status.inFlight));
+  const most = Math.max(
+    1,
+    ...nodes.map(({ status }) => model.traffic?.nodes[status.name]?.inFlight ?? status.inFlight),
+  );
   const heading = ` ${'  NODE'.padEnd(name + 2)}  ${'STATE'.padEnd(9)}  ${'FOR'.padStart(6)}  ${'IN FLIGHT'.padEnd(columns.bar + 5)}  ${'REQ/S'.padStart(6)}  ${'P99'.padStart(7)}  ${'ERR/S'.padStart(5)}  LAST CHECK`;
   const shown = nodes.length > room ? nodes.slice(0, room - 1) : nodes;
   const left = nodes.slice(shown.length);

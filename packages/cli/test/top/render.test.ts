@@ -66,7 +66,10 @@ describe('lameduck top', () => {
   it('goes on by events: nodes, edges, checks, traffic, and a controller that went away', () => {
     const model = after(
       { event: 'status', data: status([node('a')]) },
-      { event: 'node', data: node('a', 'unhealthy', { reason: 'status 503\nand\u001B[2J more' }) },
+      {
+        event: 'node',
+        data: node('a', 'unhealthy', { inFlight: 9, reason: 'status 503\nand\u001B[2J more' }),
+      },
       {
         event: 'edge',
         data: {
@@ -91,8 +94,21 @@ describe('lameduck top', () => {
     const text = show(model).join('\n');
     assert.match(text, /✖ a .*12 +45 ms +3 +status 503 and more/);
     assert.match(text, /out: a {2}not what is wanted/);
+    assert.match(text, /3 errors\/s +2 in flight/);
     assert.match(text, /12 req\/s +p50 1\.2 ms +p99 – +3 errors\/s/);
     assert.match(text, /✖ the controller went away/);
+  });
+
+  it('says once how a rollout stands, however often it is told', () => {
+    const rollout = { id: 1, state: 'soaking', done: ['a'], running: [], pending: ['b'] };
+    const model = after(
+      { event: 'status', data: status([node('a')]) },
+      { event: 'rollout', data: rollout },
+      { event: 'service', data: { rollout } },
+      { event: 'rollout', data: { ...rollout, criteria: [] } },
+    );
+    assert.deepEqual(model.news, ['rollout 1 soaking: 1 done, 0 running, 1 to come']);
+    assert.match(show(model)[0] ?? '', /rollout soaking: 1 done, 1 to come/);
   });
 
   it('fits any terminal: no line is longer, no more lines than there is room, 500 nodes counted', () => {

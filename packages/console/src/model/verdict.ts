@@ -1,4 +1,4 @@
-import type { NodeState } from '@lameduck/core';
+import type { NodeState, TrafficSample } from '@lameduck/core';
 import { describeDivergence, findDivergence } from './divergence.ts';
 import { formatCount, listNames, plural } from './format.ts';
 import { formatRoute } from './route.ts';
@@ -33,8 +33,11 @@ export interface Tally {
   readonly byState: Readonly<Record<NodeState, number>>;
 }
 
-/** How many nodes are in each state, and what they have in flight. */
-export function tally(nodes: Iterable<NodeView>): Tally {
+/**
+ * How many nodes are in each state, and what they have in flight. A node's own figure is an upper bound: what nginx has placed by
+ * itself counts for each node that it may be on, so that the sum is taken from the sample where there is one.
+ */
+export function tally(nodes: Iterable<NodeView>, sample?: TrafficSample): Tally {
   const byState = { ready: 0, draining: 0, drained: 0, stopped: 0, starting: 0, unhealthy: 0 };
   let total = 0;
   let serving = 0;
@@ -46,7 +49,7 @@ export function tally(nodes: Iterable<NodeView>): Tally {
     if (status.state in byState) byState[status.state] += 1;
     if (status.inRotation) inRotation += 1;
     if (status.inRotation && status.health !== 'down') serving += 1;
-    inFlight += status.inFlight;
+    inFlight += sample?.nodes[status.name]?.inFlight ?? status.inFlight;
     if (status.connections !== undefined) connections = (connections ?? 0) + status.connections;
   }
   return { total, serving, inRotation, inFlight, connections, byState };

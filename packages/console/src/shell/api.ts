@@ -136,7 +136,7 @@ export async function operate(
 }
 
 export interface RolloutRequest {
-  readonly batch: number;
+  readonly batch?: number;
   readonly canary?: number;
   readonly soakMs?: number;
 }

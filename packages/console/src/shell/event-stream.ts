@@ -6,7 +6,8 @@ const silenceMs = 35_000;
 const retryMs = { first: 500, most: 10_000 } as const;
 
 export interface StreamListener {
-  opened(): void;
+  /** `role` is that of our token, where the daemon says. */
+  opened(role: string | undefined): void;
   received(events: readonly ServerSentEvent[]): void;
   /** The stream broke; the next try comes at `retryAtMs`. */
   lost(reason: string, retryAtMs: number): void;
@@ -34,7 +35,7 @@ export function followEvents(listener: StreamListener): EventStream {
     if (lastEventId !== undefined) headers.set('last-event-id', lastEventId);
     const response = await call('v1/events', { headers, signal: abort.signal });
     failures = 0;
-    listener.opened();
+    listener.opened(response.headers.get('lameduck-role') ?? undefined);
     await readAll(response, abort, (events) => {
       lastEventId = events.at(-1)?.id ?? lastEventId;
       listener.received(events);

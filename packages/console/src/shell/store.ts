@@ -14,7 +14,9 @@ const current = signal<ConsoleState>(initialState);
 /** All that the page knows; changes once an animation frame at most. */
 export const state: ReadonlySignal<ConsoleState> = current;
 export const verdict: ReadonlySignal<Verdict> = computed(() => judge(current.value));
-export const counts: ReadonlySignal<Tally> = computed(() => tally(current.value.nodes.values()));
+export const counts: ReadonlySignal<Tally> = computed(() =>
+  tally(current.value.nodes.values(), current.value.traffic.at(-1)),
+);
 export const route = signal<Route>(parseRoute(location.hash));
 /** The page's clock: each second, and ten times a second while something is under way. */
 export const now = signal(Date.now());
@@ -74,8 +76,8 @@ function readEvent({ event, data }: ServerSentEvent): ConsoleEvent[] {
 /** Begins to follow the daemon. What happened before the page came is fetched once the stream is open. */
 export function followDaemon(): EventStream {
   return followEvents({
-    opened() {
-      dispatch({ type: 'link', link: { phase: 'live', sinceMs: Date.now() } });
+    opened(role) {
+      dispatch({ type: 'link', link: { phase: 'live', sinceMs: Date.now(), isViewer: role === 'viewer' } });
       loadPast().catch(() => {});
     },
     received: (events) => dispatch(...events.flatMap(readEvent)),

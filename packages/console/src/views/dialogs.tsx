@@ -28,14 +28,18 @@ export function Dialogs(): VNode | null {
 }
 
 function RolloutDialog(): VNode {
-  const [batch, setBatch] = useState(1);
-  const [canary, setCanary] = useState(0);
+  // left empty: as `rollout` in lameduck.yaml says
+  const [batch, setBatch] = useState<number>();
+  const [canary, setCanary] = useState<number>();
   const { total, serving } = counts.value;
   const begin = (event: Event): void => {
     event.preventDefault();
     closeDialog();
     location.hash = '#/rollout';
-    const request = canary > 0 ? { batch, canary } : { batch };
+    const request = {
+      ...(batch === undefined ? {} : { batch }),
+      ...(canary === undefined ? {} : { canary }),
+    };
     beginRollout(request, () => {}).then(
       ({ result, nodes, reason }) =>
         notify(
@@ -54,7 +58,8 @@ function RolloutDialog(): VNode {
       <form onSubmit={begin}>
         <p>
           Every node is restarted in turn: out of rotation, what is in flight finishes, new process, checks,
-          back. At the first one that fails it stops, and leaves the others alone.
+          back. At the first one that fails it stops, and leaves the others alone. Fields that are left empty
+          are as the configuration has them.
         </p>
         <div class="fields">
           <label>
@@ -64,7 +69,8 @@ function RolloutDialog(): VNode {
               min={1}
               max={Math.max(1, total)}
               value={batch}
-              onInput={(event) => setBatch(Number(event.currentTarget.value))}
+              placeholder="as set"
+              onInput={(event) => setBatch(readNumber(event.currentTarget.value))}
             />
           </label>
           <label>
@@ -74,25 +80,30 @@ function RolloutDialog(): VNode {
               min={0}
               max={total}
               value={canary}
-              onInput={(event) => setCanary(Number(event.currentTarget.value))}
+              placeholder="as set"
+              onInput={(event) => setCanary(readNumber(event.currentTarget.value))}
             />
           </label>
         </div>
         <p class="forecast figure">
-          {formatCount(serving)} of {formatCount(total)} serve now; at least{' '}
-          {formatCount(Math.max(0, serving - batch))} at any time
+          {formatCount(serving)} of {formatCount(total)} serve now
+          {batch !== undefined && `; at least ${formatCount(Math.max(0, serving - batch))} at any time`}
         </p>
         <p class="dialog-actions">
           <button type="button" data-first onClick={closeDialog}>
             Leave it
           </button>
-          <button type="submit" class="primary" disabled={!(batch >= 1)}>
+          <button type="submit" class="primary" disabled={batch !== undefined && batch < 1}>
             Roll out
           </button>
         </p>
       </form>
     </Dialog>
   );
+}
+
+function readNumber(text: string): number | undefined {
+  return text === '' ? undefined : Number(text);
 }
 
 function AbortDialog(): VNode {
@@ -104,7 +115,8 @@ function AbortDialog(): VNode {
       <p>
         {running.length > 0 ? `${running.join(', ')} ends what it has begun and comes back. ` : ''}
         {plural(pending, 'node')} that {pending === 1 ? 'waits' : 'wait'} {pending === 1 ? 'stays' : 'stay'}{' '}
-        as {pending === 1 ? 'it is' : 'they are'}. Nothing is rolled back.
+        as {pending === 1 ? 'it is' : 'they are'}. A canary that is still watched is rolled back; other nodes
+        that are done keep what they have.
       </p>
       <p class="dialog-actions">
         <button type="button" data-first onClick={closeDialog}>

@@ -58,12 +58,15 @@ export function Header(): VNode {
 }
 
 function LinkState(): VNode {
-  const { phase } = state.value.link;
+  const { link } = state.value;
+  const { phase } = link;
+  const isViewer = link.phase === 'live' && link.isViewer === true;
   const words = { connecting: 'connecting', live: 'live', lost: 'disconnected', locked: 'locked' } as const;
   return (
     <span class={`link link-${phase}`} data-link={phase}>
       <i aria-hidden="true" />
       {words[phase]}
+      {isViewer && ', may look only'}
     </span>
   );
 }

@@ -4,6 +4,7 @@ import { formatAge, plural, toMs } from '../model/format.ts';
 import { steerRollout } from '../shell/api.ts';
 import { intent, notifyError } from '../shell/intent.ts';
 import { now } from '../shell/store.ts';
+import { Criteria } from './criteria.tsx';
 
 const words: Readonly<Record<RolloutStatus['state'], string>> = {
   running: 'is under way',
@@ -16,7 +17,7 @@ const words: Readonly<Record<RolloutStatus['state'], string>> = {
 
 /** Where a rollout stands, and how to steer it. */
 export function RolloutCard({ rollout }: { readonly rollout: RolloutStatus }): VNode {
-  const { done, running, pending, state, soakEndsAt, batch, canary, reason } = rollout;
+  const { done, running, pending, state, soakEndsAt, batch, canary, reason, by, criteria = [] } = rollout;
   const total = done.length + running.length + pending.length;
   const beganAtMs = toMs(rollout.beganAt);
   const soakMs = (toMs(soakEndsAt) ?? 0) - now.value;
@@ -43,10 +44,12 @@ export function RolloutCard({ rollout }: { readonly rollout: RolloutStatus }): V
         <span class="soft">
           {running.length > 0 && `Now ${running.slice(0, 5).join(', ')}. `}
           {plural(batch, 'node')} at a time{canary === undefined ? '' : `, ${canary} first`}.
+          {by !== undefined && ` Asked for by ${by}.`}
           {state === 'soaking' && soakMs > 0 && ` Goes on in ${formatAge(soakMs)}.`}
           {reason !== undefined && ` ${reason}`}
         </span>
       </p>
+      {criteria.length > 0 && <Criteria criteria={criteria} />}
       {!isOver(rollout) && <Steering rollout={rollout} />}
     </article>
   );

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { EdgeView, OperationEventData } from '@lameduck/core';
+import type { EdgeView, OperationEventData, TrafficSample } from '@lameduck/core';
 import { reduce } from '../../src/model/reduce.ts';
 import { initialState } from '../../src/model/state.ts';
-import { judge } from '../../src/model/verdict.ts';
+import { judge, tally } from '../../src/model/verdict.ts';
 import { after, edge, node, now, sample, status } from './support.ts';
 
 describe('whether anything is in danger', () => {
@@ -14,6 +14,17 @@ describe('whether anything is in danger', () => {
   it('is no when all nodes serve and the edges have loaded what was asked', () => {
     const { level, headline, findings } = judge(after());
     assert.deepEqual([level, headline, findings], ['calm', 'Nothing is in danger.', []]);
+  });
+
+  it('comes with what is in flight, each request once however many nodes it may be on', () => {
+    const { nodes } = after();
+    const of = (inFlight: number): object => ({ requests: 1, errors: 0, inFlight });
+    const counted = Object.fromEntries([...nodes.keys()].map((name) => [name, of(1)]));
+    assert.equal(tally(nodes.values()).inFlight, 2 * nodes.size);
+    assert.equal(
+      tally(nodes.values(), { ...sample(now), nodes: counted } as TrafficSample).inFlight,
+      nodes.size,
+    );
   });
 
   it('is never no while the daemon does not answer', () => {

@@ -173,6 +173,7 @@ export class FakeDaemon {
     if (this.token !== undefined && given !== `Bearer ${this.token}`) {
       return fail(response, 401, 'unauthorized', 'Cannot let you in: a valid token is wanted');
     }
+    response.setHeader('lameduck-role', this.role);
     if (request.method === 'POST') return this.#act(url.pathname.slice(4), request, response);
     if (url.pathname === '/v1/events') return this.#stream(request, response);
     const found = this.#look(url);
@@ -230,10 +231,10 @@ export class FakeDaemon {
     response.end();
   }
 
-  async #runRollout(batch: number, response: ServerResponse): Promise<void> {
+  async #runRollout(batch: number | undefined, response: ServerResponse): Promise<void> {
     response.setHeader('content-type', 'application/x-ndjson');
     response.flushHeaders();
-    await this.rollout(batch);
+    await this.rollout(batch ?? 1);
     const result = this.service.rollout?.state;
     const report = {
       operation: 'rollout',

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { apiHeader, apiRevision, LameduckError } from '@lameduck/core';
+import { apiHeader, apiRevision, LameduckError, roleHeader } from '@lameduck/core';
 import type { ServiceEvents } from '../events/service-events.ts';
 import type { ApiContext } from './caller.ts';
 
@@ -35,7 +35,7 @@ export class EventStreams {
       this.#clients -= 1;
       this.#events.bus.unsubscribe(listener);
     });
-    begin(outgoing);
+    begin(outgoing, context.var.caller.role);
     try {
       write(outgoing, await this.#events.listen(listener, lastEventId));
     } catch {
@@ -47,7 +47,7 @@ export class EventStreams {
   }
 }
 
-function begin(outgoing: ServerResponse): void {
+function begin(outgoing: ServerResponse, role: string): void {
   outgoing.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
@@ -55,6 +55,7 @@ function begin(outgoing: ServerResponse): void {
     'x-accel-buffering': 'no',
     'x-content-type-options': 'nosniff',
     [apiHeader]: String(apiRevision),
+    [roleHeader]: role,
   });
   outgoing.write('retry: 1000\n\n');
   const beat = setInterval(() => write(outgoing, ':\n\n'), keepAliveMs);

@@ -1,5 +1,12 @@
 import { z } from '@hono/zod-openapi';
-import { apiHeader, apiRevision, httpStatuses, LameduckError, versionHeader } from '@lameduck/core';
+import {
+  apiHeader,
+  apiRevision,
+  httpStatuses,
+  LameduckError,
+  roleHeader,
+  versionHeader,
+} from '@lameduck/core';
 import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Controller } from '../controller.ts';
@@ -40,6 +47,7 @@ export function createRoutes(controller: Controller, options: ApiOptions = {}): 
   for (const path of ['/v1/*', '/metrics']) {
     app.use(path, async (context, next) => {
       await admit(context, performer);
+      context.header(roleHeader, context.var.caller.role);
       await next();
     });
   }

@@ -140,7 +140,10 @@ export class ServiceEvents {
   #readFlags(): { readonly flags: string; readonly rollout: string } {
     const { paused, panic, rollout } = this.#sources.flags();
     const told = JSON.stringify(rollout ?? null);
-    return { flags: JSON.stringify([paused === undefined, paused?.by, panic, told]), rollout: told };
+    return {
+      flags: JSON.stringify([paused?.sinceMs, paused?.holdMs, paused?.by, panic, told]),
+      rollout: told,
+    };
   }
 
   async #refresh(): Promise<void> {

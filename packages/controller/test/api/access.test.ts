@@ -34,6 +34,7 @@ describe('the API on TCP', () => {
     const answer = await api.ask('GET', '/v1/status', { token: tokens.eyes });
     assert.equal(answer.status, 200);
     assert.equal(answer.headers['lameduck-api'], '1');
+    assert.equal(answer.headers['lameduck-role'], 'viewer');
     assert.equal(answer.headers['lameduck-version'], '9.9.9');
   });
 
