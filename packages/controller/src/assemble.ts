@@ -50,7 +50,8 @@ export interface Told {
 export function assemble(parts: ControllerParts, told: Told, closing: AbortSignal): Assembly {
   const { config, clock, logger, onEffect = () => {}, isOwner = true } = parts;
   const records = config.nodes.map((node) => createNodeRecord(node, runnerOf(parts, node.name), clock.now()));
-  const edges = createEdgeSet({ ...parts, onPoint: onPoint(records, onEffect) });
+  const onSeen: EdgeSetParts['onSeen'] = (edge, status) => pause.review(edge, status);
+  const edges = createEdgeSet({ ...parts, onPoint: onPoint(records, onEffect), onSeen });
   const around = { clock, logger, signal: closing };
   const seen = { ...createSenses(parts, told, records, edges), tally: new Tally(records.map(nameOf)) };
   const isolation = new Isolation(records, edges, around, config.availability.panicPercent);

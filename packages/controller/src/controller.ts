@@ -190,6 +190,7 @@ class ServiceController implements Controller {
     await this.#life.isolation.settled();
     await this.#operations.settled();
     await this.#rollouts.settled();
+    await this.#life.pause.settled();
     await this.#life.unsettled.close();
     this.events.close();
     try {

@@ -17,7 +17,7 @@ import { Acknowledgements } from './edges/acknowledgements.ts';
 import { DesiredRotation } from './edges/desired-rotation.ts';
 import { EdgeOwner } from './edges/edge-owner.ts';
 import type { Clock } from './ports/clock.ts';
-import type { Edge, EdgeProgress, Proof } from './ports/edge.ts';
+import type { Edge, EdgeProgress, EdgeStatus, Proof } from './ports/edge.ts';
 import type { Store } from './ports/store.ts';
 import { edgeStatus } from './views.ts';
 
@@ -78,6 +78,8 @@ export interface EdgeSetParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onPoint: (point: RotationPoint, node: string, when: 'before' | 'after') => void;
+  /** Told now and then of each edge while it runs and is ours. */
+  readonly onSeen: (edge: Edge, status: EdgeStatus) => void;
 }
 
 /** Nobody here calls an edge to change it: what is wanted is written, the edges' owners apply it, and answer. */
@@ -104,7 +106,7 @@ class OwnedEdges implements EdgeSet {
   readonly #limitMs: number;
 
   constructor(parts: EdgeSetParts) {
-    const { edges, config, store, clock, logger } = parts;
+    const { edges, config, store, clock, logger, onSeen } = parts;
     const signal = this.#released.signal;
     const kept = { store, clock, logger, signal };
     this.#parts = parts;
@@ -113,7 +115,7 @@ class OwnedEdges implements EdgeSet {
       kept,
     );
     this.#acks = new Acknowledgements(kept);
-    const shared = { desired: this.#desired, acks: this.#acks, clock, logger, signal };
+    const shared = { desired: this.#desired, acks: this.#acks, clock, logger, signal, onSeen };
     const onProgress = (edge: string, node: string, progress: EdgeProgress): void => {
       for (const tell of this.#progress.get(node) ?? []) tell(edge, progress);
     };

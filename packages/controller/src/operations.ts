@@ -112,6 +112,7 @@ export class Operations {
     onProgress: OnProgress,
   ): Promise<OperationReport> {
     const { clock, closing, changes, config } = this.#parts;
+    closing.throwIfAborted();
     const deadline = clock.now() + waitMs * patienceShare;
     const node = record.config.name;
     refuseLeave(record, pid);

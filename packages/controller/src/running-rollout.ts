@@ -90,6 +90,7 @@ export class RunningRollout {
     };
     closing.addEventListener('abort', stop, { once: true });
     this.send({ type: begin });
+    if (closing.aborted) stop();
     try {
       const ended = await this.#ended.promise;
       const report = { ...ended, untouched: [...ended.untouched, ...skipped] };

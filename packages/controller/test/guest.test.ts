@@ -202,3 +202,34 @@ it('a controller that is told to stop while an operation is being recorded stops
   await closed;
   assert.deepEqual([report.result, rig.node('a').running()], ['failed', undefined]);
 });
+
+describe('a pause of a service that it does not own', () => {
+  it('ends no pause late: what the store did not take of an earlier one is not written over it', async () => {
+    const rig = await openGuest({ edges: 2 });
+    await rig.controller.pause('anna');
+    rig.store.fill(true);
+    await rig.controller.resume();
+    rig.store.fill(false);
+    await rig.controller.pause('ben');
+    const next = await replace(rig);
+    assert.equal((await next.controller.status()).paused?.by, 'ben');
+    assert.deepEqual(
+      next.edges.map((edge) => edge.pick()),
+      [undefined, undefined],
+    );
+  });
+
+  it('leaves no edge paused where it is stopped while a pause begins', async () => {
+    const rig = await openGuest({ edges: 2 });
+    const stuck = Promise.withResolvers<void>();
+    rig.edges[1]?.holdNext('pause', stuck.promise);
+    const begun = rig.controller.pause('anna').catch(() => 'given up');
+    await until('one edge is paused', () => rig.edges[0]?.pick() === undefined);
+    const closed = rig.controller.close(never);
+    stuck.resolve();
+    assert.equal(await begun, 'given up');
+    await closed;
+    rigs.splice(rigs.indexOf(rig), 1);
+    for (const edge of rig.edges) assert.notEqual(edge.pick(), undefined);
+  });
+});

@@ -108,6 +108,27 @@ describe('a pause of the service', () => {
     assert.equal((await status(second)).paused, undefined);
   });
 
+  it('is over also for an edge that was down when it ended, and starts as its files say', async () => {
+    const rig = await openRig({ edges: 2 });
+    await rig.controller.pause('anna');
+    rig.edges[1]?.crash();
+    await assert.rejects(rig.controller.resume(), { code: 'notRunning' });
+    assert.equal((await status(rig)).paused, undefined);
+    rig.edges[1]?.restart();
+    assert.deepEqual(picks(rig), [true, false]);
+    await until('the other edge goes on', () => picks(rig)[1] === true);
+    assert.deepEqual(picks(rig), [true, true]);
+  });
+
+  it('is begun again at an edge that somebody has let go on', async () => {
+    const rig = await openRig({ edges: 2 });
+    await rig.controller.pause('anna', 9_000);
+    await rig.edges[1]?.resume(new AbortController().signal);
+    assert.deepEqual(picks(rig), [false, true]);
+    await until('both edges hold', () => picks(rig)[1] === false);
+    assert.equal((await status(rig)).edges[1]?.paused?.holdMs, 9_000);
+  });
+
   it('is forgotten by an orderly stop', async () => {
     const first = await openRig();
     await first.controller.pause();

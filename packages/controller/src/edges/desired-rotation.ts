@@ -50,11 +50,17 @@ export class DesiredRotation {
   }
 
   /** Orders anew, also what was ordered before: every edge has to answer. Throws `busy` where another controller did. */
-  async want(node: string, isOut: boolean): Promise<RotationOrder> {
+  want(node: string, isOut: boolean): Promise<RotationOrder> {
+    return this.#inTurn(node, () => isOut);
+  }
+
+  /** Decides when its turn has come, and orders nothing where the decision is `undefined`. */
+  async #inTurn(node: string, decide: () => boolean | undefined): Promise<RotationOrder> {
     const before = this.#writes.get(node);
     const written = (async () => {
       await before?.catch(() => {});
-      await this.#write([{ node, isOut }]);
+      const isOut = decide();
+      if (isOut !== undefined) await this.#write([{ node, isOut }]);
       return this.order(node);
     })();
     this.#writes.set(node, written);
@@ -128,14 +134,13 @@ export class DesiredRotation {
 
   async #writeUnwritten(): Promise<void> {
     const unwritten = [...this.#orders].filter(([, order]) => order.unwritten > 0);
-    // each in its turn: an operation may have ordered otherwise by then
-    await Promise.allSettled(unwritten.map(([node]) => this.#rewrite(node)));
+    // each decided in its turn: an operation may have ordered otherwise by then
+    await Promise.allSettled(unwritten.map(([node]) => this.#inTurn(node, () => this.#unwritten(node))));
   }
 
-  async #rewrite(node: string): Promise<void> {
-    await this.#writes.get(node)?.catch(() => {});
+  #unwritten(node: string): boolean | undefined {
     const { isOut, unwritten } = this.order(node);
-    if (unwritten > 0 && !this.#parts.signal.aborted) await this.want(node, isOut);
+    return unwritten > 0 && !this.#parts.signal.aborted ? isOut : undefined;
   }
 
   readonly #note = (change: StoreChange): void => {

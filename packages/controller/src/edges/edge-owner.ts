@@ -32,6 +32,8 @@ export interface EdgeOwnerParts {
   readonly onProgress: (edge: string, node: string, progress: EdgeProgress) => void;
   /** Told before and after each answer. */
   readonly onAnswer: (node: string, when: 'before' | 'after') => void;
+  /** Told now and then of the edge while it runs and is ours. */
+  readonly onSeen: (edge: Edge, status: EdgeStatus) => void;
   /** Aborts when the controller lets its edges go. */
   readonly signal: AbortSignal;
 }
@@ -234,15 +236,21 @@ export class EdgeOwner {
     this.#cancelAudit = clock.schedule(auditMs, () => void this.#audit().finally(() => this.#auditLater()));
   }
 
+  #isBusy(): boolean {
+    return this.#cancelRetry !== undefined || this.#tasks.size > 0;
+  }
+
   /** An edge that died, or that somebody has changed, is brought to what is desired. */
   async #audit(): Promise<void> {
-    if (!this.#isOpen || this.#cancelRetry !== undefined || this.#tasks.size > 0) return;
+    if (!this.#isOpen || !this.#isOwner()) return;
+    const wasBusy = this.#isBusy();
     const status = await this.#status();
-    const isBusy = this.#cancelRetry !== undefined || this.#tasks.size > 0;
-    if (status === undefined || isBusy || this.#parts.signal.aborted) return;
+    const { desired, edge, logger, signal, onSeen } = this.#parts;
+    if (status === undefined || signal.aborted) return;
+    if (status.state === 'ready') onSeen(edge, status);
+    if (wasBusy || this.#isBusy()) return;
     if (status.state === 'stopped') this.#retryLater();
     if (status.state !== 'ready') return;
-    const { desired, edge, logger } = this.#parts;
     const differing = unconverged(desired.orders, this.#answered, status.out);
     if (differing.length === 0) return;
     logger.warn({ edge: edge.name, nodes: differing }, 'edge does not what is desired: it is changed again');

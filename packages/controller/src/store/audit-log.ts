@@ -66,8 +66,7 @@ class StoredAudit implements AuditLog {
   add(draft: AuditDraft): Promise<AuditEntry> {
     return this.#inTurn(async () => {
       await this.#readIds();
-      this.#newest += 1;
-      const entry = { id: this.#newest, at: this.#parts.clock.timestamp(), ...draft };
+      const entry = { id: this.#nextId(), at: this.#parts.clock.timestamp(), ...draft };
       const shelf = shelfOf(entry);
       const ids = this.#ids?.get(shelf) ?? [];
       ids.push(entry.id);
@@ -124,9 +123,20 @@ class StoredAudit implements AuditLog {
     this.#newest = Math.max(this.#newest, ...ids.map(([, numbers]) => numbers.at(-1) ?? 0));
   }
 
+  /** Not above 0 while it is not known which ids are taken: an entry of before must not be overwritten. */
+  #nextId(): number {
+    if (this.#ids === undefined) return 0;
+    this.#newest += 1;
+    return this.#newest;
+  }
+
   async #write(entry: AuditEntry, more: readonly StoreOp[]): Promise<void> {
     const { store, logger, onEntry } = this.#parts;
     logger.info({ audit: entry }, 'audit');
+    if (entry.id === 0) {
+      logger.error({ audit: 0, reason: 'the store could not be read' }, 'audit not written');
+      return onEntry(entry);
+    }
     const { id, ...record } = entry;
     const op: StoreOp = { type: 'put', key: keyOf(shelfOf(entry), id), value: JSON.stringify(record) };
     try {

@@ -71,6 +71,26 @@ describe('the audit log', () => {
     assert.equal(found[0]?.id, 1_202);
   });
 
+  it('overwrites nothing that it could not read', async () => {
+    const store = createFakeStore(systemClock);
+    await open(store).add(act);
+    let isBroken = true;
+    const list: Store['list'] = (...asked) =>
+      isBroken ? Promise.reject(new LameduckError('storeFailed', 'locked')) : store.list(...asked);
+    const log = open({ ...store, list, txn: (...asked) => store.txn(...asked) });
+    await log.add({ ...act, subject: 'b' });
+    isBroken = false;
+    await log.add({ ...act, subject: 'c' });
+    const found = await open(store).find({ limit: 10 });
+    assert.deepEqual(
+      found.map(({ id, subject }) => [id, subject]),
+      [
+        [2, 'c'],
+        [1, 'a'],
+      ],
+    );
+  });
+
   it('stops nobody where the store takes nothing', async () => {
     const store: Store = {
       ...createFakeStore(systemClock),

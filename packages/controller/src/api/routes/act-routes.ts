@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import type { OperationKind, RolloutCommand } from '@lameduck/core';
+import { longestHoldMs, type OperationKind, type RolloutCommand } from '@lameduck/core';
 import type { ApiParts } from '../options.ts';
 import type { Performer } from '../perform.ts';
 import type { ApiRoute } from '../route.ts';
@@ -8,19 +8,24 @@ import { operationLine, rolloutStatus } from '../schemas/report.ts';
 import { pausedAnswer } from '../schemas/status.ts';
 import { nodeName } from './read-routes.ts';
 
+/** A week; a timer could take 24 days. */
+const longestSoakMs = 604_800_000;
 const leaveBody = z.strictObject({ pid: z.int().min(1), waitMs: z.int().min(0).max(3_600_000) });
 const operateBody = z.strictObject({ force: z.boolean().optional(), dryRun: z.boolean().optional() });
 const rolloutBody = z.strictObject({
   batch: z.int().min(1).max(10_000).optional(),
   canary: z.int().min(0).optional(),
-  soakMs: z.int().min(0).optional(),
+  soakMs: z.int().min(0).max(longestSoakMs).optional(),
   maxErrorRate: z.number().min(0).max(1).optional(),
   maxP99Ratio: z.number().min(1).optional(),
   minRequests: z.int().min(0).optional(),
   only: z.array(z.string()).optional(),
   dryRun: z.boolean().optional(),
 });
-const pauseBody = z.strictObject({ holdMs: z.int().min(1).optional(), by: z.string().max(100).optional() });
+const pauseBody = z.strictObject({
+  holdMs: z.int().min(1).max(longestHoldMs).optional(),
+  by: z.string().max(100).optional(),
+});
 
 const lines = {
   type: 'application/x-ndjson',
