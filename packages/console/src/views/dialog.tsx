@@ -15,9 +15,12 @@ export function Dialog({
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const before = document.activeElement;
-    dialog.current?.showModal();
-    dialog.current?.querySelector<HTMLElement>('[data-first]')?.focus();
+    const opened = dialog.current;
+    opened?.showModal();
+    opened?.querySelector<HTMLElement>('[data-first]')?.focus();
     return () => {
+      // the page behind takes no focus before
+      opened?.close();
       if (before instanceof HTMLElement) before.focus();
     };
   }, []);
@@ -25,7 +28,12 @@ export function Dialog({
     <dialog
       ref={dialog}
       aria-labelledby="dialog-title"
-      onClose={closeDialog}
+      onCancel={(event) => {
+        event.preventDefault();
+        closeDialog();
+      }}
+      // told later: of one that is gone, it would close the next
+      onClose={(event) => event.currentTarget.isConnected && closeDialog()}
       onKeyDown={(event) => keepFocus(event, dialog.current)}
       onClick={(event) => {
         if (event.target === dialog.current) closeDialog();

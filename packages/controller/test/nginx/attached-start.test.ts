@@ -96,7 +96,7 @@ async function prefixed(more: Partial<NginxEdgeOptions> = {}): Promise<Place> {
     http {
       access_log off; include shop/*.conf;
       client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
-      server { listen 127.0.0.1:${port}; location / { proxy_pass http://shop; proxy_http_version 1.1; proxy_set_header Connection ""; } }
+      server { listen 127.0.0.1:${port}; location / { proxy_pass http://shop; proxy_buffering off; proxy_http_version 1.1; proxy_set_header Connection ""; } }
     }\n`,
   );
   const include = join(folder, 'conf/shop/shop.conf');
