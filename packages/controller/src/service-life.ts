@@ -68,7 +68,7 @@ async function adoptNode(life: ServiceLife, record: NodeRecord, signal: AbortSig
     const { code, message } = LameduckError.from(thrown);
     life.logger.error({ node: record.config.name, code, reason: message }, 'node not started');
     record.reason = message;
-    record.out.clear();
+    forgetReasons(record);
     record.out.add(record.process === undefined ? 'stopped' : 'health');
     if (record.process === undefined) life.revival.retry(record);
   }
@@ -130,8 +130,14 @@ async function startNode(
   // a node that has served all the while needs no proof, but the guard must know of its health before anybody acts
   if (wasRunning) return life.monitor.known(record, signal);
   await awaitHealthy(life, record, signal);
-  if (hasOpenEdges) await life.edges.restore(record.config.name, () => {}, signal);
-  record.out.clear();
+  const isTaken = record.out.has('operator') || record.out.has('operation');
+  if (hasOpenEdges && !isTaken) await life.edges.restore(record.config.name, () => {}, signal);
+  forgetReasons(record);
+}
+
+/** But for those of an operation, which may have come while the node was started: what it has decided stays. */
+function forgetReasons({ out }: NodeRecord): void {
+  for (const reason of [...out]) if (reason !== 'operator' && reason !== 'operation') out.delete(reason);
 }
 
 async function startProcess(

@@ -279,6 +279,18 @@ async function assertPromises({ rig }: World): Promise<void> {
   }
 }
 
+/** Once found: a node is drained while the controller that takes over starts it. */
+const drainedWhileItStarts: Event[] = [
+  { type: 'sicken', node: 'd' },
+  { type: 'kill', afterEffects: 1 },
+  { type: 'leave', node: 'd' },
+  { type: 'pass', ms: 0 },
+  { type: 'operate', kind: 'drain', node: 'd' },
+  { type: 'pass', ms: 0 },
+  { type: 'crashEdge', edge: 0 },
+  { type: 'pass', ms: 200 },
+];
+
 describe('E9, E10: random histories of commands, health, faults and deaths of the controller and of edges', () => {
   let histories = 0;
   let deaths = 0;
@@ -303,7 +315,11 @@ describe('E9, E10: random histories of commands, health, faults and deaths of th
           deaths += events.filter(({ type }) => type === 'kill').length;
         },
       ),
-      { numRuns: Number(process.env['LAMEDUCK_HISTORIES'] ?? 60), interruptAfterTimeLimit: 40_000 },
+      {
+        numRuns: Number(process.env['LAMEDUCK_HISTORIES'] ?? 60),
+        interruptAfterTimeLimit: 40_000,
+        examples: [[drainedWhileItStarts, 'all']],
+      },
     );
     t.diagnostic(`${histories} histories, up to ${deaths} deaths`);
   });
