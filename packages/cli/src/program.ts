@@ -1,4 +1,4 @@
-import type { OperationKind } from '@lameduck/core';
+import { type OperationKind, operationKinds } from '@lameduck/core';
 import { Command } from 'commander';
 import { version } from './version.ts';
 
@@ -19,7 +19,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   top: async () => (await import('./commands/top.ts')).addTop,
   events: async () => (await import('./commands/events.ts')).addEvents,
   logs: async () => (await import('./commands/logs.ts')).addLogs,
-  ...operations('drain', 'ready', 'stop', 'start', 'restart'),
+  ...operations(...operationKinds),
   rollout: async () => (await import('./commands/rollout.ts')).addRollout,
   pause: async () => (await import('./commands/pause.ts')).addPause,
   resume: async () => (await import('./commands/resume.ts')).addResume,

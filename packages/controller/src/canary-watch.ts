@@ -24,7 +24,7 @@ export type ReadTraffic = (
 export function edgeTraffic(edges: readonly Edge[]): ReadTraffic {
   return async (signal) => {
     const read = await Promise.allSettled(
-      edges.map(async (edge) => [edge.name, await edge.traffic?.(signal)] as const),
+      edges.map(async (edge) => [edge.name, await edge.traffic(signal)] as const),
     );
     const found = read.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
     return new Map(

@@ -1,28 +1,40 @@
 import type { Criterion } from './canary.ts';
 import { type ErrorCode, exitCodes } from './errors.ts';
 
-export type OperationKind = 'drain' | 'ready' | 'stop' | 'start' | 'restart';
+export const operationKinds = ['drain', 'ready', 'stop', 'start', 'restart'] as const;
+export type OperationKind = (typeof operationKinds)[number];
 
 /** The steps of the reference procedure and of the way back, in their order. */
-export type PhaseName =
-  | 'check'
-  | 'remove'
-  | 'drain'
-  | 'terminate'
-  | 'wait'
-  | 'kill'
-  | 'deploy'
-  | 'rollBack'
-  | 'start'
-  | 'health'
-  | 'return';
+export const phaseNames = [
+  'check',
+  'remove',
+  'drain',
+  'terminate',
+  'wait',
+  'kill',
+  'deploy',
+  'rollBack',
+  'start',
+  'health',
+  'return',
+] as const;
+export type PhaseName = (typeof phaseNames)[number];
 
 export interface PhaseRecord {
   readonly name: PhaseName;
   readonly ms: number;
 }
 
-export type OperationResult = 'exited' | 'killed' | 'refused' | 'failed' | 'drained' | 'ready' | 'started';
+export const operationResults = [
+  'exited',
+  'killed',
+  'refused',
+  'failed',
+  'drained',
+  'ready',
+  'started',
+] as const;
+export type OperationResult = (typeof operationResults)[number];
 
 /** What an edge says that it can no longer pick a node, or may pick it again. */
 export interface EdgeProof {

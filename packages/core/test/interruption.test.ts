@@ -4,28 +4,22 @@ import fc from 'fast-check';
 import { type InterruptedOperation, interruptedReport, settlementOf } from '../src/interruption.ts';
 import { beginOperation, stepOperation } from '../src/operation.ts';
 import { outAfter, wishAfter } from '../src/operation-outcome.ts';
-import type { OperationKind, OperationReport, PhaseName } from '../src/report.ts';
+import {
+  type OperationKind,
+  type OperationReport,
+  operationKinds,
+  type PhaseName,
+  phaseNames,
+} from '../src/report.ts';
 import { limits } from './support.ts';
 
-const kinds: readonly OperationKind[] = ['drain', 'ready', 'stop', 'start', 'restart'];
-const phases: readonly PhaseName[] = [
-  'check',
-  'remove',
-  'drain',
-  'terminate',
-  'wait',
-  'kill',
-  'start',
-  'health',
-  'return',
-];
 const untouched: readonly PhaseName[] = ['check', 'remove', 'drain'];
 
 const interrupted: fc.Arbitrary<InterruptedOperation> = fc
   .record({
-    kind: fc.constantFrom(...kinds),
+    kind: fc.constantFrom(...operationKinds),
     node: fc.constant('a'),
-    phase: fc.constantFrom(...phases),
+    phase: fc.constantFrom(...phaseNames),
     cause: fc.option(fc.constant('node' as const), { nil: undefined }),
   })
   .map(({ cause, ...rest }) => (cause === undefined ? rest : { ...rest, cause }));

@@ -1,8 +1,9 @@
+import { operationKinds } from '@lameduck/core';
 import type { NodeRecord } from '../node-record.ts';
 import type { CheckCounts } from '../ports/health-checks.ts';
 import { families } from './families.ts';
 import type { MetricsPage } from './page.ts';
-import { operationKinds, type Tally } from './tally.ts';
+import type { Tally } from './tally.ts';
 
 /** The health checks; `counts` has one entry for each record, in their order. */
 export function collectChecks(

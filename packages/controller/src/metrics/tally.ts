@@ -1,31 +1,17 @@
-import type { OperationKind, OperationReport, OperationResult, PhaseName } from '@lameduck/core';
+import {
+  type OperationKind,
+  type OperationReport,
+  type OperationResult,
+  operationKinds,
+  operationResults,
+  type PhaseName,
+  phaseNames,
+} from '@lameduck/core';
 import { Histogram } from './histogram.ts';
 
 /** Seconds; the last ones are the usual deadlines. */
 const phaseBounds = [0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120];
 const storeBounds = [0.0005, 0.001, 0.005, 0.02, 0.1, 0.5, 2];
-
-export const operationKinds: readonly OperationKind[] = ['drain', 'ready', 'stop', 'start', 'restart'];
-const results: readonly OperationResult[] = [
-  'exited',
-  'killed',
-  'refused',
-  'failed',
-  'drained',
-  'ready',
-  'started',
-];
-const phases: readonly PhaseName[] = [
-  'check',
-  'remove',
-  'drain',
-  'terminate',
-  'wait',
-  'kill',
-  'start',
-  'health',
-  'return',
-];
 
 /** The calls of the store that are measured. */
 export type StoreCall = 'get' | 'list' | 'txn';
@@ -41,10 +27,10 @@ interface NodeTally {
 /** What only grows, since the start of the controller. All that can be counted is there from the start, as 0. */
 export class Tally {
   readonly operations: ReadonlyMap<OperationKind, Map<OperationResult, number>> = new Map(
-    operationKinds.map((kind) => [kind, new Map(results.map((result) => [result, 0]))]),
+    operationKinds.map((kind) => [kind, new Map(operationResults.map((result) => [result, 0]))]),
   );
   readonly phases: ReadonlyMap<PhaseName, Histogram> = new Map(
-    phases.map((phase) => [phase, new Histogram(phaseBounds)]),
+    phaseNames.map((phase) => [phase, new Histogram(phaseBounds)]),
   );
   readonly store: Readonly<Record<StoreCall, { readonly duration: Histogram; failures: number }>> = {
     get: { duration: new Histogram(storeBounds), failures: 0 },

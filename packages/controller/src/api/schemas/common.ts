@@ -1,20 +1,9 @@
 import { z } from '@hono/zod-openapi';
+import { operationKinds, phaseNames } from '@lameduck/core';
 
 /** Names of operations, phases and results as they go over the wire. */
-export const operationKind: z.ZodType = z.enum(['drain', 'ready', 'stop', 'start', 'restart']);
-export const phaseName: z.ZodType = z.enum([
-  'check',
-  'remove',
-  'drain',
-  'terminate',
-  'wait',
-  'kill',
-  'deploy',
-  'rollBack',
-  'start',
-  'health',
-  'return',
-]);
+export const operationKind: z.ZodType = z.enum(operationKinds);
+export const phaseName: z.ZodType = z.enum(phaseNames);
 
 /** A whole number that counts something. */
 export const count: z.ZodType = z.int().min(0);

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { operationResults } from '@lameduck/core';
 import { count, errorLine, ms, operationKind, phaseName, shape, time } from './common.ts';
 
 const phase = shape({ name: phaseName, ms });
@@ -10,7 +11,7 @@ const proof = shape({ edge: z.string(), mode: z.enum(['gate', 'reload']), ms, ge
 export const operationReport: z.ZodType = shape({
   operation: operationKind,
   node: z.string(),
-  result: z.enum(['exited', 'killed', 'refused', 'failed', 'drained', 'ready', 'started']),
+  result: z.enum(operationResults),
   phases: z.array(phase),
   inFlight: count,
   answered: z.int(),
