@@ -2,36 +2,23 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { AuditEntry } from '@lameduck/core';
-import { type Api, codeOf, openApi, tokens } from '../support/api.ts';
-import { makeRig, never, type Rig } from '../support/rig.ts';
+import { codeOf, tokens, useApi } from '../support/api.ts';
 
 describe('the API on TCP', () => {
-  let rig: Rig;
-  let api: Api;
-  before(async () => {
-    rig = makeRig();
-    await rig.controller.open(never);
-    api = await openApi(
-      rig,
-      {},
-      { headersTimeout: 1000, requestTimeout: 1000, connectionsCheckingInterval: 200 },
-    );
-  });
-  after(async () => {
-    await api.close();
-    await rig.controller.close(AbortSignal.abort());
+  const served = useApi({
+    limits: { headersTimeout: 1000, requestTimeout: 1000, connectionsCheckingInterval: 200 },
   });
 
   async function newest(): Promise<AuditEntry> {
-    const [entry] = (await api.ask('GET', '/v1/audit?limit=1')).json as AuditEntry[];
+    const [entry] = (await served.api.ask('GET', '/v1/audit?limit=1')).json as AuditEntry[];
     assert.ok(entry);
     return entry;
   }
 
   it('answers whoever has a token, and says its version', async () => {
-    const answer = await api.ask('GET', '/v1/status', { token: tokens.eyes });
+    const answer = await served.api.ask('GET', '/v1/status', { token: tokens.eyes });
     assert.equal(answer.status, 200);
     assert.equal(answer.headers['lameduck-api'], '1');
     assert.equal(answer.headers['lameduck-role'], 'viewer');
@@ -40,7 +27,7 @@ describe('the API on TCP', () => {
 
   it('refuses no token and a wrong one, and writes down who tried', async () => {
     for (const token of [undefined, 'wrong', `${tokens.ops}x`, tokens.ops.slice(1)]) {
-      const answer = await api.ask('POST', '/v1/nodes/a/stop', { token });
+      const answer = await served.api.ask('POST', '/v1/nodes/a/stop', { token });
       assert.equal(answer.status, 401);
       assert.equal(codeOf(answer), 'unauthorized');
     }
@@ -59,7 +46,7 @@ describe('the API on TCP', () => {
       '/v1/rollout/abort',
       '/v1/nodes/a/leave',
     ]) {
-      const answer = await api.ask('POST', path, { token: tokens.eyes, body: '{}' });
+      const answer = await served.api.ask('POST', path, { token: tokens.eyes, body: '{}' });
       assert.equal(answer.status, 403, path);
       assert.equal(codeOf(answer), 'forbidden');
       const { who, role, from, action, result, reason } = await newest();
@@ -70,19 +57,19 @@ describe('the API on TCP', () => {
       assert.match(reason ?? '', /role operator is wanted/);
     }
     assert.deepEqual(
-      rig.edges[0]?.calls.filter((call) => call.startsWith('remove')),
+      served.rig.edges[0]?.calls.filter((call) => call.startsWith('remove')),
       [],
     );
   });
 
   it('E25: the audit log has every act of an operator, with its result', async () => {
-    const drained = await api.ask('POST', '/v1/nodes/a/drain');
+    const drained = await served.api.ask('POST', '/v1/nodes/a/drain');
     assert.equal(drained.status, 200);
-    assert.equal((await api.ask('POST', '/v1/nodes/a/ready')).status, 200);
-    assert.equal((await api.ask('POST', '/v1/nodes/zz/drain')).status, 404);
-    assert.equal((await api.ask('POST', '/v1/rollout', { body: '{"batch":3}' })).status, 409);
-    assert.equal((await api.ask('POST', '/v1/rollout', { body: 'x' })).status, 400);
-    const entries = (await api.ask('GET', '/v1/audit?limit=5')).json as AuditEntry[];
+    assert.equal((await served.api.ask('POST', '/v1/nodes/a/ready')).status, 200);
+    assert.equal((await served.api.ask('POST', '/v1/nodes/zz/drain')).status, 404);
+    assert.equal((await served.api.ask('POST', '/v1/rollout', { body: '{"batch":3}' })).status, 409);
+    assert.equal((await served.api.ask('POST', '/v1/rollout', { body: 'x' })).status, 400);
+    const entries = (await served.api.ask('GET', '/v1/audit?limit=5')).json as AuditEntry[];
     assert.deepEqual(
       entries.reverse().map(({ who, action, subject, result }) => [who, action, subject, result]),
       [
@@ -93,7 +80,7 @@ describe('the API on TCP', () => {
         ['ops', 'POST /v1/rollout', 'service', 'refused'],
       ],
     );
-    const found = (await api.ask('GET', '/v1/audit?search=zz')).json as AuditEntry[];
+    const found = (await served.api.ask('GET', '/v1/audit?search=zz')).json as AuditEntry[];
     assert.deepEqual(
       found.map(({ subject }) => subject),
       ['zz'],
@@ -101,23 +88,26 @@ describe('the API on TCP', () => {
   });
 
   it('never shows a token, neither in answers nor in the audit log', async () => {
-    const { text: audit } = await api.ask('GET', '/v1/audit?limit=1000');
+    const { text: audit } = await served.api.ask('GET', '/v1/audit?limit=1000');
     assert.ok(!audit.includes('secret'));
-    assert.equal((await api.ask('GET', `/v1/status?token=${tokens.ops}`, { token: undefined })).status, 401);
+    assert.equal(
+      (await served.api.ask('GET', `/v1/status?token=${tokens.ops}`, { token: undefined })).status,
+      401,
+    );
   });
 
   it('refuses another host name: the page of a name that was rebound to this address', async () => {
     for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil', 'ops.example.com.evil']) {
-      const answer = await api.ask('GET', '/v1/status', { headers: { host } });
+      const answer = await served.api.ask('GET', '/v1/status', { headers: { host } });
       assert.equal(answer.status, 403, `host ${host}`);
     }
-    for (const host of [`localhost:${api.port}`, '127.0.0.1', '[::1]:9090', 'OPS.example.com:443']) {
-      assert.equal((await api.ask('GET', '/v1/status', { headers: { host } })).status, 200, host);
+    for (const host of [`localhost:${served.api.port}`, '127.0.0.1', '[::1]:9090', 'OPS.example.com:443']) {
+      assert.equal((await served.api.ask('GET', '/v1/status', { headers: { host } })).status, 200, host);
     }
   });
 
   it('refuses pages of other sites, whatever token they have', async () => {
-    const own = `127.0.0.1:${api.port}`;
+    const own = `127.0.0.1:${served.api.port}`;
     const foreign: Record<string, string>[] = [
       { origin: 'https://evil.example' },
       { origin: 'null' },
@@ -126,11 +116,11 @@ describe('the API on TCP', () => {
       { 'sec-fetch-site': 'same-site' },
     ];
     for (const headers of foreign) {
-      const answer = await api.ask('POST', '/v1/nodes/a/stop', { headers });
+      const answer = await served.api.ask('POST', '/v1/nodes/a/stop', { headers });
       assert.equal(answer.status, 403, JSON.stringify(headers));
     }
     const same = { origin: `http://${own}`, 'sec-fetch-site': 'same-origin' };
-    assert.equal((await api.ask('GET', '/v1/status', { headers: same })).status, 200);
+    assert.equal((await served.api.ask('GET', '/v1/status', { headers: same })).status, 200);
   });
 
   it('refuses malformed bodies, unknown nodes, paths and operations', async () => {
@@ -146,15 +136,15 @@ describe('the API on TCP', () => {
       ['/v1/nothing', '', 404, 'usage'],
     ];
     for (const [path, body, status, code] of cases) {
-      const answer = await api.ask('POST', path, { body });
+      const answer = await served.api.ask('POST', path, { body });
       assert.deepEqual([answer.status, codeOf(answer)], [status, code], path);
     }
   });
 
   it('refuses a body that is too large, told or not, before it has all of it', async () => {
-    const told = await api.ask('POST', '/v1/rollout', { body: ' '.repeat(65_537) });
+    const told = await served.api.ask('POST', '/v1/rollout', { body: ' '.repeat(65_537) });
     assert.deepEqual([told.status, codeOf(told)], [413, 'tooLarge']);
-    const socket = connect(api.port, '127.0.0.1');
+    const socket = connect(served.api.port, '127.0.0.1');
     socket.write(
       `POST /v1/rollout HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${tokens.ops}\r\ntransfer-encoding: chunked\r\n\r\n`,
     );
@@ -165,7 +155,7 @@ describe('the API on TCP', () => {
   });
 
   it('waits for nobody who sends his request a byte at a time', async () => {
-    const socket = connect(api.port, '127.0.0.1');
+    const socket = connect(served.api.port, '127.0.0.1');
     socket.on('error', () => {});
     socket.write('GET /v1/status HTTP/1.1\r\nhost: local');
     const drip = setInterval(() => socket.write('x'), 100);
@@ -177,22 +167,22 @@ describe('the API on TCP', () => {
   });
 
   it('refuses headers that are too large', async () => {
-    const answer = await api.ask('GET', '/v1/status', { headers: { 'x-large': 'x'.repeat(20_000) } });
+    const answer = await served.api.ask('GET', '/v1/status', { headers: { 'x-large': 'x'.repeat(20_000) } });
     assert.equal(answer.status, 431);
   });
 
   it('refuses a client of another API revision, and says which it is', async () => {
-    const answer = await api.ask('GET', '/v1/status', { headers: { 'lameduck-api': '2' } });
+    const answer = await served.api.ask('GET', '/v1/status', { headers: { 'lameduck-api': '2' } });
     assert.deepEqual([answer.status, codeOf(answer)], [400, 'apiMismatch']);
   });
 
   it('does not listen to an address that guesses tokens', async () => {
     const statuses: number[] = [];
     for (let guess = 0; guess < 12; guess += 1) {
-      statuses.push((await api.ask('GET', '/v1/status', { token: `guess-${guess}` })).status);
+      statuses.push((await served.api.ask('GET', '/v1/status', { token: `guess-${guess}` })).status);
     }
     assert.equal(statuses.at(-1), 429);
-    const right = await api.ask('GET', '/v1/status');
+    const right = await served.api.ask('GET', '/v1/status');
     assert.deepEqual([right.status, codeOf(right)], [429, 'tooMany'], 'a right guess would tell');
     assert.match(right.headers['retry-after'] ?? '', /^\d+$/);
   });

@@ -1,25 +1,15 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { NodeStatus, OperationEventData } from '@lameduck/core';
-import { type Api, listen, openApi, tokens } from '../support/api.ts';
-import { makeRig, never, type Rig, until } from '../support/rig.ts';
+import { listen, tokens, useApi } from '../support/api.ts';
+import { until } from '../support/rig.ts';
 
 describe('the events of the API', () => {
-  let rig: Rig;
-  let api: Api;
-  before(async () => {
-    rig = makeRig();
-    await rig.controller.open(never);
-    api = await openApi(rig);
-  });
-  after(async () => {
-    await api.close();
-    await rig.controller.close(AbortSignal.abort());
-  });
+  const served = useApi();
 
   it('begin with the whole state', async () => {
-    const client = await listen(api.port);
+    const client = await listen(served.api.port);
     const { event, data } = await client.until(() => true);
     assert.equal(event, 'status');
     assert.deepEqual(
@@ -30,9 +20,9 @@ describe('the events of the API', () => {
   });
 
   it('tell an operation from its begin to its report, and each state of its node', async () => {
-    const client = await listen(api.port);
+    const client = await listen(served.api.port);
     await client.until(({ event }) => event === 'status');
-    const answer = await api.ask('POST', '/v1/nodes/a/drain');
+    const answer = await served.api.ask('POST', '/v1/nodes/a/drain');
     assert.equal(answer.status, 200);
     const ended = await client.until(
       ({ event, data }) => event === 'operation' && (data as { type: string }).type === 'ended',
@@ -43,7 +33,7 @@ describe('the events of the API', () => {
     assert.equal(told[0]?.type, 'began');
     assert.equal(new Set(told.map(({ id }) => id)).size, 1);
     const { id } = ended.data as OperationEventData;
-    const detail = (await api.ask('GET', `/v1/history/${id}`)).json as {
+    const detail = (await served.api.ask('GET', `/v1/history/${id}`)).json as {
       proofs: unknown[];
       steps: { name: string; ms: number }[];
     };
@@ -59,17 +49,17 @@ describe('the events of the API', () => {
       ({ event, data }) => event === 'edge' && (data as { out: string[] }).out.join() === 'a',
     );
     await client.until(({ event }) => event === 'checks');
-    assert.equal((await api.ask('POST', '/v1/nodes/a/ready')).status, 200);
+    assert.equal((await served.api.ask('POST', '/v1/nodes/a/ready')).status, 200);
     client.close();
   });
 
   it('miss nothing after a reconnect: what came meanwhile comes first, in order and once', async () => {
-    const first = await listen(api.port);
+    const first = await listen(served.api.port);
     const { id } = await first.until(({ event }) => event === 'status');
     first.close();
-    assert.equal((await api.ask('POST', '/v1/nodes/b/drain')).status, 200);
-    assert.equal((await api.ask('POST', '/v1/nodes/b/ready')).status, 200);
-    const second = await listen(api.port, id);
+    assert.equal((await served.api.ask('POST', '/v1/nodes/b/drain')).status, 200);
+    assert.equal((await served.api.ask('POST', '/v1/nodes/b/ready')).status, 200);
+    const second = await listen(served.api.port, id);
     await second.until(
       ({ event, data }) =>
         event === 'operation' &&
@@ -90,20 +80,20 @@ describe('the events of the API', () => {
 
   it('begin anew with the whole state after an id that nobody knows', async () => {
     for (const unknown of ['', '00000000-5', 'x', `${'9'.repeat(90)}`]) {
-      const client = await listen(api.port, unknown);
+      const client = await listen(served.api.port, unknown);
       assert.equal((await client.until(() => true)).event, 'status', unknown);
       client.close();
     }
   });
 
   it('let go of a client that does not read, and keep no more than a bound for it', async () => {
-    const socket = connect(api.port, '127.0.0.1');
+    const socket = connect(served.api.port, '127.0.0.1');
     socket.on('error', () => {});
     socket.write(
       `GET /v1/events HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${tokens.eyes}\r\n\r\n`,
     );
     socket.pause();
-    const { bus } = rig.controller.events;
+    const { bus } = served.rig.controller.events;
     await until('it listens', () => bus.listeners === 1);
     const before = process.memoryUsage().rss;
     const detail = 'x'.repeat(50_000);

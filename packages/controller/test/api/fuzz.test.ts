@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { apiRoutes } from '../../src/api/routes.ts';
 import { errorBody } from '../../src/api/schemas/common.ts';
-import { type Answer, type Api, openApi, tokens } from '../support/api.ts';
-import { makeRig, never, type Rig } from '../support/rig.ts';
+import { type Answer, tokens, useApi } from '../support/api.ts';
 
 interface Operation {
   readonly method: string;
@@ -81,21 +80,9 @@ const asked = fc.record({
 });
 
 describe('the API against its own description', () => {
-  let rig: Rig;
-  let api: Api;
-  before(async () => {
-    rig = makeRig({
-      config: { shutdown: { timeoutGracefulShutdown: '1s', margin: '1s', drainTimeout: '20ms' } },
-    });
-    await rig.controller.open(never);
-    api = await openApi(rig, {
-      traffic: { subscribe: () => () => {}, window: () => [] },
-      metrics: async () => 'up 1\n',
-    });
-  });
-  after(async () => {
-    await api.close();
-    await rig.controller.close(AbortSignal.abort());
+  const served = useApi({
+    rig: { config: { shutdown: { timeoutGracefulShutdown: '1s', margin: '1s', drainTimeout: '20ms' } } },
+    api: { traffic: { subscribe: () => () => {}, window: () => [] }, metrics: async () => 'up 1\n' },
   });
 
   const schemas = new Map(
@@ -139,7 +126,7 @@ describe('the API against its own description', () => {
         const headers = key === undefined || operation.method === 'GET' ? {} : { 'idempotency-key': key };
         const target = `${path}${search === '' ? '' : `?${search}`}`;
         const sent = operation.method === 'POST' ? { body } : {};
-        const answer = await api.ask(operation.method, target, { ...sent, token, headers });
+        const answer = await served.api.ask(operation.method, target, { ...sent, token, headers });
         check(operation, answer);
         if (answer.status === 200) answered += 1;
       }),
@@ -149,12 +136,12 @@ describe('the API against its own description', () => {
   });
 
   it('has a document of the declared shape for every look', async () => {
-    await api.ask('POST', '/v1/nodes/a/restart', { body: '{}' });
+    await served.api.ask('POST', '/v1/nodes/a/restart', { body: '{}' });
     for (const operation of operations.filter(
       ({ method, path }) => method === 'GET' && path !== '/v1/events',
     )) {
       const path = operation.path.replace('{node}', 'a').replace('{operation}', 'stop').replace('{id}', '1');
-      check(operation, await api.ask('GET', path));
+      check(operation, await served.api.ask('GET', path));
     }
   });
 });

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { after, describe, it, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { confOf, listMasters, parseTitle } from '../../src/adapters/nginx/attached-master.ts';
@@ -165,10 +165,11 @@ describe('an nginx that was started with -p, -c, -e and -g', () => {
 });
 
 describe('a process that only calls itself the master of our nginx', () => {
-  it('is not believed where its program is no nginx, also where it is ours', async (test) => {
+  async function assertNotBelieved(test: TestContext, program: string, uid?: number): Promise<void> {
     const place = await prefixed();
-    const title = `nginx: master process nginx -c ${join(place.folder, 'conf/nginx.conf')} -p /nowhere -g load_module /nowhere/evil.so;`;
-    const liar = spawn('/bin/sleep', ['60'], { argv0: title, stdio: 'ignore' });
+    const title = `nginx: master process ${program} -c ${join(place.folder, 'conf/nginx.conf')} -p /nowhere -g load_module /nowhere/evil.so;`;
+    const more = uid === undefined ? {} : { uid };
+    const liar = spawn('/bin/sleep', ['60'], { argv0: title, stdio: 'ignore', ...more });
     test.after(async () => {
       const ended = once(liar, 'exit');
       liar.kill();
@@ -178,25 +179,19 @@ describe('a process that only calls itself the master of our nginx', () => {
     const options = { ...place.options, prefix: place.folder } as NginxEdgeOptions;
     const { attached } = await checkNginxEdge(options, expectations);
     assert.deepEqual([attached?.pid, attached?.prefix], [undefined, place.folder]);
-  });
+  }
+
+  it('is not believed where its program is no nginx, also where it is ours', (test) =>
+    assertNotBelieved(test, 'nginx'));
 
   const skip = process.getuid?.() !== 0;
-  it('is not believed where it is of another user: its options are not used, its program not run', {
-    skip,
-  }, async (test) => {
-    const place = await prefixed();
-    const title = `nginx: master process ${nginxBinary} -c ${join(place.folder, 'conf/nginx.conf')} -p /nowhere -g load_module /nowhere/evil.so;`;
-    const liar = spawn('/bin/sleep', ['60'], { argv0: title, uid: 65_534, stdio: 'ignore' });
-    test.after(async () => {
-      const ended = once(liar, 'exit');
-      liar.kill();
-      await ended;
-    });
-    await until(() => listMasters().some(({ identity }) => identity.pid === liar.pid));
-    const options = { ...place.options, prefix: place.folder } as NginxEdgeOptions;
-    const { attached } = await checkNginxEdge(options, expectations);
-    assert.deepEqual([attached?.pid, attached?.prefix], [undefined, place.folder]);
-  });
+  it(
+    'is not believed where it is of another user: its options are not used, its program not run',
+    {
+      skip,
+    },
+    (test) => assertNotBelieved(test, nginxBinary, 65_534),
+  );
 });
 
 describe('an nginx whose program was replaced on disk', () => {

@@ -1,13 +1,14 @@
 import type { ServerOptions } from 'node:http';
 import { type IncomingMessage, type RequestOptions, request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { after, before } from 'node:test';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import type { ApiOptions } from '../../src/api/options.ts';
 import { createRoutes } from '../../src/api/routes.ts';
 import { serveTcpApi, type TcpApiServer } from '../../src/api/server.ts';
 import { createTcpDoor } from '../../src/api/tcp-door.ts';
 import { hashToken } from '../../src/api/tokens.ts';
-import type { Rig } from './rig.ts';
+import { makeRig, never, type Rig, type RigOptions } from './rig.ts';
 
 export const tokens = { ops: 'ops-secret-0123456789', eyes: 'eyes-secret-0123456789' } as const;
 
@@ -51,6 +52,35 @@ export async function openApi(rig: Rig, options: ApiOptions = {}, limits: Server
     server,
     ask: (method, path, how = {}) => askAt(server.port, method, path, how),
     close: () => server.close(),
+  };
+}
+
+export interface UsedApi {
+  readonly rig?: RigOptions;
+  readonly api?: ApiOptions;
+  readonly limits?: ServerOptions;
+}
+
+/** For the tests of one suite: a rig and its API, open from before the first of them until after the last. */
+export function useApi(options: UsedApi = {}): { readonly rig: Rig; readonly api: Api } {
+  let rig: Rig;
+  let api: Api;
+  before(async () => {
+    rig = makeRig(options.rig);
+    await rig.controller.open(never);
+    api = await openApi(rig, options.api, options.limits);
+  });
+  after(async () => {
+    await api.close();
+    await rig.controller.close(AbortSignal.abort());
+  });
+  return {
+    get rig() {
+      return rig;
+    },
+    get api() {
+      return api;
+    },
   };
 }
 
