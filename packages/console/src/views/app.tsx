@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { formatRoute } from '../model/route.ts';
 import { route, state, verdict } from '../shell/store.ts';
 import { Announcer } from './announcer.tsx';
@@ -21,7 +21,8 @@ export function App({ onRetry }: { readonly onRetry: () => void }): VNode {
   const place = formatRoute(route.value);
   const page = route.value.page;
   const isFirst = useRef(true);
-  useEffect(() => {
+  // before the paint: whoever sees the new page may already have put the focus elsewhere
+  useLayoutEffect(() => {
     if (isFirst.current) isFirst.current = false;
     else main.current?.focus();
   }, [page]);

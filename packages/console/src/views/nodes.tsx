@@ -1,7 +1,7 @@
 import type { NodeState } from '@lameduck/core';
-import { computed, signal, useSignalEffect } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
 import type { VNode } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { formatCount } from '../model/format.ts';
 import { type NodeOrder, selectNodes } from '../model/node-list.ts';
 import { formatRoute } from '../model/route.ts';
@@ -155,9 +155,9 @@ function roundUp(views: readonly NodeView[]): number {
   return 2 ** Math.ceil(Math.log2(most));
 }
 
-/** `j` and `k` go through the list, Enter opens. */
+/** `j` and `k` go through the list, Enter opens. Before the paint: who sees the list may type at once. */
 function useListKeys(): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     listKeys.move = (by) => {
       const names = rows.value.map(({ status }) => status.name);
       const at = names.indexOf(selected.value ?? '');
@@ -168,12 +168,14 @@ function useListKeys(): void {
       listKeys.move = undefined;
     };
   }, []);
-  useSignalEffect(() => {
-    const name = selected.value;
-    if (name === undefined) return;
-    const link = document.getElementById(`node-${name}`);
-    if (link === null) location.replace(formatRoute({ page: 'overview' }));
-    link?.focus({ preventScroll: true });
-    link?.scrollIntoView({ block: 'nearest' });
-  });
+  useLayoutEffect(() => effect(focusSelected), []);
+}
+
+function focusSelected(): void {
+  const name = selected.value;
+  if (name === undefined) return;
+  const link = document.getElementById(`node-${name}`);
+  if (link === null) location.replace(formatRoute({ page: 'overview' }));
+  link?.focus({ preventScroll: true });
+  link?.scrollIntoView({ block: 'nearest' });
 }
