@@ -4,7 +4,7 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-for part in say tools apt-private private-tools prometheus browser debian-tools npm-packages; do
+for part in say tools apt-private private-tools prometheus browser shells debian-tools npm-packages; do
   # shellcheck source=/dev/null
   source "scripts/setup/$part.sh"
 done

@@ -102,6 +102,12 @@ function cpuTicks({ pid }: ChildProcess): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2;
+}
+
 /** Share of a core over the window. */
 async function cpu(child: ChildProcess, isChanging: boolean): Promise<number> {
   await pause(2000);
@@ -138,6 +144,7 @@ const child = await startController();
 try {
   await pause(10_000);
   const rows: string[] = [];
+  const more: number[] = [];
   for (let round = 1; round <= Number(values.rounds); round += 1) {
     for (const isChanging of [false, true]) {
       process.stderr.write(`round ${round} …\n`);
@@ -149,6 +156,7 @@ try {
       for (const client of clients) client.close();
       // 30 s after the last client has left nothing is made any more
       await pause(32_000);
+      more.push(withThem / without - 1);
       const what = isChanging ? `${changesPerSecond} changes of state/s` : 'at rest';
       const kilobytes = Math.round(bytes / clients.length / (seconds + 2) / 1000);
       const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
@@ -167,6 +175,8 @@ try {
     '| | CPU of one core, no client | with them | more | to each client | load |',
     '|---|---|---|---|---|---|',
     ...rows,
+    '',
+    `more in the median of ${more.length} pairs: ${(median(more) * 100).toFixed(0)} %`,
     '',
     `a change of state arrives after ${share(0.5)} ms (median), ${share(0.95)} ms (p95), ${share(1)} ms (most), of ${late.length}`,
   ];

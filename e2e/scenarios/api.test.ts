@@ -106,7 +106,7 @@ describe('a daemon that is asked over TLS with a token', () => {
       ['(claimed)', 'ready', 'ready'],
       ['(claimed)', 'drain', 'drained'],
       ['anonymous', 'POST /v1/nodes/a/stop', 'refused'],
-      ['eyes', 'POST /v1/nodes/a/stop', 'refused'],
+      ['eyes', 'stop', 'refused'],
     ]);
   });
 

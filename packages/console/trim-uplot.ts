@@ -25,6 +25,22 @@ const uncalled = [
   'log10AxisValsFilt',
   'rangeLog',
   'rangeAsinh',
+  'log2AxisValsFilt',
+  'points',
+  'clipBandLine',
+];
+
+/** The same inside its constructor: the charts here have no legend of uPlot's, no selection, and keep their series. */
+const uncalledInside = [
+  'initLegendRow',
+  'setLegend',
+  'setLegendValues',
+  'mouseDown',
+  'mouseUp',
+  'dblClick',
+  'addSeries',
+  'delSeries',
+  'setFocus',
 ];
 
 /**
@@ -43,10 +59,12 @@ export function trimUplot(): Plugin {
         '\nfunction genTimeStuffs() { return [[], [], () => () => []]; }\nfunction $genTimeStuffs(',
         id,
       );
-      return uncalled.reduce((text, name) => {
-        const begin = `\nfunction ${name}(`;
-        return replaced(text, begin, `\nfunction ${name}() { return () => ''; }\nfunction $${name}(`, id);
-      }, untimed);
+      const emptied = (begin: string) => (text: string, name: string) => {
+        const stub = `${begin}function ${name}() { return () => ''; }`;
+        return replaced(text, `${begin}function ${name}(`, `${stub}${begin}function $${name}(`, id);
+      };
+      const outside = uncalled.reduce(emptied('\n'), untimed);
+      return uncalledInside.reduce(emptied('\n\t'), outside);
     },
   };
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # nginx, Gunicorn and their kin: decides whether they are due, and which of the two ways of getting them is open here.
-# Needs say.sh, tools.sh, apt-private.sh, private-tools.sh, prometheus.sh and browser.sh.
+# Needs say.sh, tools.sh, apt-private.sh, private-tools.sh, prometheus.sh, browser.sh and shells.sh.
 
 TOOLS_STAMP=.cache/tools.stamp
 
@@ -87,5 +87,6 @@ setup_debian_tools() {
   fi
   setup_prometheus
   setup_browser
+  setup_shells
   setup_checksum >"$TOOLS_STAMP"
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import type { EdgeView } from '@lameduck/core';
+import type { TrafficSample } from '@lameduck/core';
 import type { Browser, Page } from 'playwright-core';
 import { launch, noBrowser } from './support/browser.ts';
 import { type DaemonOptions, FakeDaemon } from './support/fake-daemon.ts';
@@ -35,6 +35,17 @@ describe('the console in a browser', { skip: noBrowser, timeout: 180_000 }, () =
     await page.getByRole('heading', { name: 'Nothing is in danger.' }).waitFor();
     assert.equal(await page.locator('tr.node').count(), 3);
     assert.match(await page.title(), /^shop: Nothing is in danger\.$/);
+  });
+
+  it('draws the very first second of traffic', async () => {
+    const daemon = await start();
+    const page = await open(daemon);
+    await page.getByText('the charts begin with the first second').waitFor();
+    daemon.service.tick();
+    const { total } = daemon.service.traffic[0] as TrafficSample;
+    await page.getByRole('figure', { name: `Requests/s: requests/s ${total.requests}` }).waitFor();
+    daemon.service.change('b', { inFlight: 77 });
+    await page.locator('tr[data-node=b] .c-flight', { hasText: '77' }).waitFor();
   });
 
   it('sees a drain live: in flight falls to 0 before the node is out', async () => {
@@ -216,83 +227,5 @@ describe('the console in a browser', { skip: noBrowser, timeout: 180_000 }, () =
     await page.getByRole('button', { name: 'Drain b' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Drain', exact: true }).click();
     await page.getByText('Your token may look, not act').waitFor();
-  });
-
-  it('shows what is seen of a canary while it soaks, and who asked for the rollout', async () => {
-    const daemon = await start();
-    daemon.service.rollout = {
-      ...{ id: 7, state: 'soaking', batch: 1, canary: 1, canaryNodes: ['a'], by: 'ada' },
-      ...{ pending: ['b', 'c'], running: [], done: ['a'], beganAt: new Date().toISOString() },
-      criteria: [
-        { name: 'health', verdict: 'passed' },
-        { name: 'errorRate', verdict: 'failed', value: 0.031, limit: 0.01 },
-      ],
-    };
-    const page = await open(daemon, '#/rollout');
-    await page.getByText('Asked for by ada.').waitFor();
-    await page.locator('[data-verdict=failed]', { hasText: 'errors 3.1 % (at most 1 %)' }).waitFor();
-  });
-
-  it('says when the daemon is newer, and ignores what it does not know', async () => {
-    const daemon = await start({ version: '0.4.0' });
-    const page = await open(daemon);
-    await page.getByText('The daemon is now 0.4.0').waitFor();
-    daemon.emit('weather', { sky: 'blue' });
-    daemon.service.change('b', { inFlight: 41 });
-    await page.locator('tr[data-node=b]', { hasText: '41' }).waitFor();
-  });
-
-  it('works with an older daemon that tells less', async () => {
-    const daemon = await start({ version: '0.0.4' });
-    for (const edge of daemon.service.edges as { -readonly [Key in keyof EdgeView]?: EdgeView[Key] }[]) {
-      delete edge.desired;
-      delete edge.out;
-      delete edge.isConverged;
-    }
-    const page = await open(daemon);
-    await page.getByText('older than this page').waitFor();
-    await page.getByRole('heading', { name: 'Nothing is in danger.' }).waitFor();
-  });
-
-  it('alarms when an edge has loaded something else than was asked', async () => {
-    const daemon = await start();
-    const page = await open(daemon);
-    daemon.service.setEdge('edge-2', { desired: [], out: ['a'], isConverged: false });
-    await page.getByRole('heading', { name: 'edge-2 still keeps a out.' }).waitFor();
-    await page.getByRole('alert').getByText('edge-2 still keeps a out').waitFor({ state: 'attached' });
-  });
-
-  it('finds things in history and audit, and keeps the search in the link', async () => {
-    const daemon = await start({ hasPast: true });
-    const page = await open(daemon, '#/history');
-    await page.getByRole('link', { name: 'restart a' }).waitFor();
-    await page.getByRole('searchbox').fill('drained');
-    await page.getByRole('link', { name: 'restart a' }).waitFor({ state: 'detached' });
-    assert.match(page.url(), /#\/history\?search=drained$/);
-    await page.goto(`${daemon.url}#/audit?search=deploy`);
-    await page.getByRole('cell', { name: 'deploy' }).first().waitFor();
-    assert.equal(await page.getByRole('cell', { name: /^ada/ }).count(), 0);
-  });
-
-  it('says what to do where there is no node', async () => {
-    const page = await open(await start({ nodes: 0 }));
-    await page.getByRole('heading', { name: 'Nothing to watch.' }).waitFor();
-    await page.getByText('Put at least one node into').waitFor();
-  });
-
-  it('draws 500 nodes, of which the table holds only those on the screen', async () => {
-    const daemon = await start({ nodes: 500, edges: 10 });
-    const page = await open(daemon);
-    await page.getByRole('list', { name: 'All nodes at a glance' }).waitFor();
-    assert.equal(await page.locator('.cell').count(), 500);
-    assert.ok((await page.locator('tr.node').count()) < 80);
-    await page.evaluate('window.scrollTo(0, document.body.scrollHeight)');
-    await page.locator('tr[data-node=web-500]').waitFor();
-    assert.ok((await page.locator('tr.node').count()) < 80);
-    daemon.service.setState('web-250', 'unhealthy', 'status 503');
-    await page.getByRole('heading', { name: 'web-250 is unhealthy.' }).waitFor();
-    await page.getByRole('searchbox').fill('unhealthy');
-    await page.locator('tr[data-node=web-250]').waitFor();
-    assert.equal(await page.locator('tr.node').count(), 1);
   });
 });

@@ -13,6 +13,10 @@ export interface NodeStatus {
   /** Milliseconds in this state. */
   readonly stateMs: number;
   readonly inRotation: boolean;
+  /**
+   * At most so many requests are under way to it; 0 is exact. A request that nginx has placed by itself is known to be on
+   * a certain node only when its answer begins: until then it counts for each node that it may be on.
+   */
   readonly inFlight: number;
   readonly health: HealthVerdict;
   /** What the last check said, and why the node is out where it is. */

@@ -28,7 +28,12 @@ _lameduck() {
 ${cases.join('\n')}
   esac
   case $command in ${takers(commands).join('|')})
-    [[ $word == -* ]] || words="$(lameduck completion nodes 2>/dev/null)" ;;
+    local place has_node=''
+    for ((place = 2; place < COMP_CWORD; place++)); do
+      case \${COMP_WORDS[place-1]} in ${valued(commands).join('|')}) continue ;; esac
+      [[ \${COMP_WORDS[place]} == -* ]] || has_node=1
+    done
+    [[ $word == -* || -n $has_node ]] || words="$(lameduck completion nodes 2>/dev/null)" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$word"))
 }
@@ -87,19 +92,39 @@ function fish(commands: readonly CommandWords[]): string {
         word.startsWith('--') ? `-l ${word.slice(2)}` : `-s ${word.slice(1)}`,
       );
       const value = takesValue ? (words.some((word) => fileOptions.includes(word)) ? ' -r -F' : ' -x') : '';
-      return `complete -c lameduck -n '__fish_seen_subcommand_from ${name}' ${flags.join(' ')}${value} -d '${plain(description)}'`;
+      return `complete -c lameduck -n '__lameduck_command ${name}' ${flags.join(' ')}${value} -d '${plain(description)}'`;
     }),
   );
   return `# lameduck completion for fish: lameduck completion fish | source
+function __lameduck_command
+  set -l words (commandline -opc)
+  test (count $words) -ge 2; and contains -- $words[2] $argv
+end
+function __lameduck_wants_node
+  __lameduck_command $argv; or return 1
+  set -l words (commandline -opc)
+  for place in (seq 3 (count $words))
+    contains -- $words[(math $place - 1)] ${valued(commands).join(' ')}; and continue
+    string match -q -- '-*' $words[$place]; or return 1
+  end
+end
 complete -c lameduck -f
 ${names.join('\n')}
-complete -c lameduck -n '__fish_seen_subcommand_from ${takers(commands).join(' ')}' -f -a '(lameduck completion nodes 2>/dev/null)'
+complete -c lameduck -n '__lameduck_wants_node ${takers(commands).join(' ')}' -f -a '(lameduck completion nodes 2>/dev/null)'
 ${options.join('\n')}
 `;
 }
 
 function takers(commands: readonly CommandWords[]): readonly string[] {
   return commands.filter(({ takesNode }) => takesNode).map(({ name }) => name);
+}
+
+/** Options whose next word is their value, and no node. */
+function valued(commands: readonly CommandWords[]): readonly string[] {
+  const words = commands.flatMap(({ options }) =>
+    options.flatMap((option) => (option.takesValue ? option.words : [])),
+  );
+  return [...new Set(words)];
 }
 
 /** Nothing that a quoted word of any shell could end at. */

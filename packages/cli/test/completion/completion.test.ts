@@ -41,12 +41,43 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     return output.split('\n').filter((line) => line !== '');
   }
 
+  /** What a shell offers for a line that is being typed. */
+  function offered(shell: 'zsh' | 'fish', line: string): readonly string[] {
+    const words = {
+      zsh: ['-f', join(import.meta.dirname, '..', 'support', 'capture.zsh'), line],
+      fish: ['--no-config', '-c', `lameduck completion fish | source; complete -C "${line}"`],
+    }[shell];
+    const options = { cwd: folder, env: environment, encoding: 'utf8', timeout: 30_000 } as const;
+    return execFileSync(shell, words, options)
+      .split('\n')
+      .map((offer) => offer.split('\t')[0]?.trim() ?? '')
+      .filter((offer) => offer !== '');
+  }
+
+  for (const shell of ['zsh', 'fish'] as const) {
+    const isMissing = spawnSync(shell, ['--version']).error !== undefined;
+    it(`in ${shell} knows commands, their options and the names of nodes`, {
+      skip: isMissing ? `no ${shell} here: make setup brings it where it may install` : false,
+      timeout: 60_000,
+    }, () => {
+      assert.deepEqual(offered(shell, 'lameduck ro'), ['rollout']);
+      assert.deepEqual(offered(shell, 'lameduck drain '), ['alpha', 'beta']);
+      assert.deepEqual(offered(shell, 'lameduck drain --force al'), ['alpha']);
+      assert.deepEqual(offered(shell, 'lameduck logs --lines 5 b'), ['beta']);
+      assert.ok(offered(shell, 'lameduck logs -').includes('--follow'));
+      assert.ok(!offered(shell, 'lameduck drain alpha ').includes('beta'), 'one node is enough');
+      assert.ok(!offered(shell, 'lameduck status ').includes('alpha'));
+    });
+  }
+
   it('in bash knows commands, their options and the names of nodes', () => {
     assert.deepEqual(complete('lameduck', 'ro'), ['rollout']);
     assert.deepEqual(complete('lameduck', 'drain', ''), ['alpha', 'beta']);
     assert.deepEqual(complete('lameduck', 'logs', 'b'), ['beta']);
     assert.ok(complete('lameduck', 'logs', '-').includes('--follow'));
     assert.ok(!complete('lameduck', 'status', '').includes('alpha'));
+    assert.deepEqual(complete('lameduck', 'logs', '--lines', '5', 'b'), ['beta']);
+    assert.ok(!complete('lameduck', 'drain', 'alpha', '').includes('beta'), 'one node is enough');
   });
 
   it('for zsh and fish names every command and is good syntax, where the shell is there', async () => {

@@ -122,10 +122,10 @@ export function marksOf(
 
 const tickSteps = [10, 30, 60, 120, 300, 600] as const;
 
-/** Round instants between two, in seconds, as many as there is room for. */
+/** Round instants between two, in seconds, never more than there is room for. */
 export function clockTicks(from: number, to: number, most: number): readonly number[] {
-  const step =
-    tickSteps.find((seconds) => (to - from) / seconds <= most) ?? tickSteps[tickSteps.length - 1] ?? 600;
+  const perTick = (to - from) / Math.max(1, most);
+  const step = tickSteps.find((seconds) => seconds >= perTick) ?? Math.ceil(perTick / 600) * 600;
   const first = Math.ceil(from / step) * step;
   const count = Math.max(0, Math.floor((to - first) / step) + 1);
   return Array.from({ length: count }, (_, index) => first + index * step);

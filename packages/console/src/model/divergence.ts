@@ -1,5 +1,4 @@
 import type { EdgeView } from '@lameduck/core';
-import type { NodeView } from './state.ts';
 
 /** What an edge has loaded other than it was asked. */
 export interface Divergence {
@@ -12,15 +11,17 @@ export interface Divergence {
   readonly isUnderWay: boolean;
 }
 
-/** The difference between what was asked of the edge and what its nginx really has; `undefined` where there is none. */
-export function findDivergence(edge: EdgeView, nodes: ReadonlyMap<string, NodeView>): Divergence | undefined {
+/**
+ * The difference between what was asked of the edge and what its nginx really has; `undefined` where there is none.
+ * `isHeld`: whether an operation works on the node.
+ */
+export function findDivergence(edge: EdgeView, isHeld: (node: string) => boolean): Divergence | undefined {
   const { out, desired } = edge;
   const stillIn = out && desired ? desired.filter((name) => !out.includes(name)) : [];
   const stillOut = out && desired ? out.filter((name) => !desired.includes(name)) : [];
   const differing = [...stillIn, ...stillOut];
   if (edge.isConverged !== false && differing.length === 0) return undefined;
-  const isUnderWay =
-    differing.length > 0 && differing.every((name) => nodes.get(name)?.status.operation !== undefined);
+  const isUnderWay = differing.length > 0 && differing.every(isHeld);
   return { edge: edge.name, stillIn, stillOut, isUnderWay };
 }
 

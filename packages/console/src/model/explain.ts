@@ -1,4 +1,4 @@
-import type { OperationKind, Preview } from '@lameduck/core';
+import type { OperationKind, OperationReport, Preview } from '@lameduck/core';
 import { formatMs, plural } from './format.ts';
 import { operationVerbs } from './steps.ts';
 
@@ -37,6 +37,12 @@ export function explainRefusal(
       ? 'nobody would be left to answer'
       : `only ${facts.staysInRotation} of ${plural(facts.of, 'node')} would be left to answer`;
   return `The guard does not let you ${verb} ${node} now: ${left}. Bring another node back first.`;
+}
+
+/** What became of a new version that did not hold, in two words; nothing where there was none. */
+export function describeRollBack({ rolledBack }: Pick<OperationReport, 'rolledBack'>): string | undefined {
+  if (rolledBack === undefined) return undefined;
+  return rolledBack ? 'rolled back' : 'not rolled back';
 }
 
 const known: Readonly<Record<string, string>> = {

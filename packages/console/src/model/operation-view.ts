@@ -153,6 +153,20 @@ export function operationFromHistory(entry: HistoryDetail): OperationView | unde
   return { ...ended, beganAtMs, proofs, steps: stepsOf(report, beganAtMs) };
 }
 
+/**
+ * What was fetched, with what the stream has told meanwhile: the answer may have been written before the last events
+ * came, and must take nothing back.
+ */
+export function mergeLoaded(known: OperationView | undefined, loaded: OperationView): OperationView {
+  if (known === undefined) return loaded;
+  const proofs = known.proofs.length > 0 ? known.proofs : loaded.proofs;
+  if (loaded.report !== undefined)
+    return { ...loaded, proofs: loaded.proofs.length > 0 ? loaded.proofs : proofs };
+  if (known.report !== undefined) return { ...known, proofs };
+  const steps = new Map([...loaded.steps, ...known.steps].map((step) => [step.name, step]));
+  return { ...known, proofs, steps: [...steps.values()], beganAtMs: loaded.beganAtMs };
+}
+
 function stepsOfHistory(entry: HistoryDetail): readonly TimelineStep[] {
   return (entry.steps ?? []).map(({ name, ms, beganAt }) => ({ name, ms, beganAtMs: toMs(beganAt) }));
 }

@@ -8,7 +8,7 @@ import type {
   TrafficSample,
 } from '@lameduck/core';
 import { toMs } from './format.ts';
-import { operationFromStatus, stepOperationView } from './operation-view.ts';
+import { mergeLoaded, operationFromStatus, stepOperationView } from './operation-view.ts';
 import {
   type CheckDot,
   type ConsoleState,
@@ -27,7 +27,10 @@ export type StreamEvent = {
 export type LocalEvent =
   | { readonly type: 'link'; readonly link: Link }
   | { readonly type: 'trafficLoaded'; readonly samples: readonly TrafficSample[] }
+  /** One with all that is known of it. */
   | { readonly type: 'operationLoaded'; readonly operation: OperationView }
+  /** What ended before the page came, without proofs. */
+  | { readonly type: 'pastLoaded'; readonly operations: readonly OperationView[] }
   /** The most that an operation under way can take. */
   | { readonly type: 'limitLearned'; readonly operation: string; readonly atMostMs: number }
   | { readonly type: 'unreadable' };
@@ -105,7 +108,9 @@ function reduceLocal(state: ConsoleState, event: ConsoleEvent): ConsoleState {
     case 'trafficLoaded':
       return { ...state, traffic: appendTraffic(event.samples, state.traffic) };
     case 'operationLoaded':
-      return keepOperation(state, event.operation);
+      return keepOperation(state, mergeLoaded(state.operations.get(event.operation.id), event.operation));
+    case 'pastLoaded':
+      return { ...state, operations: addPast(state.operations, event.operations) };
     case 'limitLearned':
       return learnLimit(state, event.operation, event.atMostMs);
     case 'unreadable':
@@ -191,7 +196,8 @@ function takeOperation(state: ConsoleState, event: OperationEventData, nowMs: nu
   const lost = state.lost + (event.type === 'ended' ? event.report.lost : 0);
   const operations = new Map(state.operations);
   operations.delete(`${event.node}:now`);
-  return keepOperation({ ...state, lost, operations }, view);
+  const lastEnded = event.type === 'ended' ? view : state.lastEnded;
+  return keepOperation({ ...state, lost, lastEnded, operations }, view);
 }
 
 function learnLimit(state: ConsoleState, id: string, atMostMs: number): ConsoleState {
@@ -209,6 +215,15 @@ function keepOperation(state: ConsoleState, view: OperationView): ConsoleState {
     operations.delete(id);
   }
   return { ...state, operations };
+}
+
+/** Before those that the page has seen: what it knows of an operation is never less than what a list tells. */
+function addPast(
+  seen: ReadonlyMap<string, OperationView>,
+  past: readonly OperationView[],
+): ReadonlyMap<string, OperationView> {
+  const unseen = past.filter(({ id }) => !seen.has(id)).map((view) => [view.id, view] as const);
+  return new Map([...unseen, ...seen].slice(-kept.operations));
 }
 
 /** In the order of time, each second once, nothing older than what is kept. */

@@ -82,6 +82,8 @@ export interface ConsoleState {
   readonly checks: ReadonlyMap<string, readonly CheckDot[]>;
   /** Latest last. */
   readonly operations: ReadonlyMap<string, OperationView>;
+  /** The last one that ended before the page's eyes. */
+  readonly lastEnded: OperationView | undefined;
   /** Entries that came while the page is open, latest first. */
   readonly audit: readonly AuditEntry[];
   /** Requests that ended operations said were lost, while the page is open. */
@@ -105,6 +107,7 @@ export const initialState: ConsoleState = {
   traffic: [],
   checks: new Map(),
   operations: new Map(),
+  lastEnded: undefined,
   audit: [],
   lost: 0,
   unreadable: 0,

@@ -150,7 +150,7 @@ function edgeFindings(state: ConsoleState): Finding[] {
     if (edge.state === 'failed') {
       return [finding('danger', `${edge.name} does not answer`, edge.reason)];
     }
-    const divergence = findDivergence(edge, state.nodes);
+    const divergence = findDivergence(edge, (name) => state.nodes.get(name)?.status.operation !== undefined);
     if (divergence === undefined || divergence.isUnderWay) return [];
     const title = `${edge.name} ${describeDivergence(divergence)}`;
     return [finding('danger', title, edge.reason ?? 'What nginx has loaded is not what was asked of it.')];

@@ -154,9 +154,20 @@ export async function holdService(command: 'pause' | 'resume'): Promise<void> {
   await post(`v1/${command}`, {});
 }
 
+/** The end of a node's log, then each line that comes, until the signal aborts. Rejects with an ApiError. */
+export async function followLog(
+  node: string,
+  lines: number,
+  signal: AbortSignal,
+  onLine: (line: string) => void,
+): Promise<void> {
+  const path = `v1/nodes/${encodeURIComponent(node)}/logs?lines=${lines}&follow=true`;
+  for await (const { line } of linesOf<{ readonly line: string }>(await call(path, { signal }))) onLine(line);
+}
+
 async function readReport(response: Response, onBegun: () => void): Promise<OperationReport | RolloutReport> {
   let report: OperationReport | RolloutReport | undefined;
-  for await (const line of linesOf(response)) {
+  for await (const line of linesOf<OperationLine>(response)) {
     if (line.type === 'error') throw new ApiError(line.error.code, line.error.message, response.status);
     if (line.type === 'report') report = line.report;
     // the first step is the guard's: what it refuses never began
@@ -166,7 +177,7 @@ async function readReport(response: Response, onBegun: () => void): Promise<Oper
   return report;
 }
 
-async function* linesOf(response: Response): AsyncGenerator<OperationLine> {
+async function* linesOf<T>(response: Response): AsyncGenerator<T> {
   if (response.body === null) return;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
@@ -176,7 +187,7 @@ async function* linesOf(response: Response): AsyncGenerator<OperationLine> {
     });
     const lines = (rest + (value ?? '')).split('\n');
     rest = done ? '' : (lines.pop() ?? '');
-    for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as OperationLine;
+    for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as T;
     if (done) return;
   }
 }

@@ -13,6 +13,19 @@ const current = signal<ConsoleState>(initialState);
 
 /** All that the page knows; changes once an animation frame at most. */
 export const state: ReadonlySignal<ConsoleState> = current;
+/*
+ * Parts of it: what reads one of these is drawn again when that part is another one, and not with every event.
+ */
+export const link: ReadonlySignal<ConsoleState['link']> = computed(() => current.value.link);
+export const isLoaded: ReadonlySignal<boolean> = computed(() => current.value.isLoaded);
+export const service: ReadonlySignal<string> = computed(() => current.value.service);
+export const edges: ReadonlySignal<ConsoleState['edges']> = computed(() => current.value.edges);
+export const nodes: ReadonlySignal<ConsoleState['nodes']> = computed(() => current.value.nodes);
+export const traffic: ReadonlySignal<ConsoleState['traffic']> = computed(() => current.value.traffic);
+export const rollout: ReadonlySignal<ConsoleState['rollout']> = computed(() => current.value.rollout);
+export const operations: ReadonlySignal<ConsoleState['operations']> = computed(
+  () => current.value.operations,
+);
 export const verdict: ReadonlySignal<Verdict> = computed(() => judge(current.value));
 export const counts: ReadonlySignal<Tally> = computed(() =>
   tally(current.value.nodes.values(), current.value.traffic.at(-1)),
@@ -21,7 +34,7 @@ export const route = signal<Route>(parseRoute(location.hash));
 /** The page's clock: each second, and ten times a second while something is under way. */
 export const now = signal(Date.now());
 export const isWorking: ReadonlySignal<boolean> = computed(() =>
-  [...current.value.operations.values()].some(({ report }) => report === undefined),
+  [...operations.value.values()].some(({ report }) => report === undefined),
 );
 
 let queue: ConsoleEvent[] = [];
@@ -48,8 +61,7 @@ function flush(): void {
   flushedAtMs = performance.now();
   const events = queue;
   queue = [];
-  now.value = Date.now();
-  current.value = reduceAll(current.value, events, now.value);
+  current.value = reduceAll(current.value, events, Date.now());
 }
 
 const names: Readonly<Record<ApiEventName, true>> = {
@@ -100,12 +112,8 @@ async function loadPast(): Promise<void> {
   const operations = history
     .filter((entry) => entry.report !== undefined && Date.parse(entry.beganAt) > sinceMs)
     .reverse()
-    .flatMap((entry) => operationFromHistory({ ...entry, proofs: [], steps: [] }) ?? [])
-    .filter(({ id }) => !current.value.operations.has(id));
-  dispatch(
-    { type: 'trafficLoaded', samples },
-    ...operations.map((operation) => ({ type: 'operationLoaded', operation }) as const),
-  );
+    .flatMap((entry) => operationFromHistory({ ...entry, proofs: [], steps: [] }) ?? []);
+  dispatch({ type: 'trafficLoaded', samples }, { type: 'pastLoaded', operations });
 }
 
 /** Fetches an operation that the page has not seen, or has seen only in part. Rejects with an ApiError. */
@@ -118,7 +126,7 @@ export async function loadOperation(id: string): Promise<void> {
 export function learnDeadlines(): void {
   const asked = new Set<string>();
   effect(() => {
-    for (const { id, kind, node, report, deadlineAtMs } of current.value.operations.values()) {
+    for (const { id, kind, node, report, deadlineAtMs } of operations.value.values()) {
       if (report !== undefined || deadlineAtMs !== undefined || asked.has(id)) continue;
       asked.add(id);
       getPreview(kind, node).then(

@@ -8,20 +8,18 @@ import { state, verdict } from '../shell/store.ts';
 export function Announcer(): VNode {
   const [polite, setPolite] = useState('');
   const [urgent, setUrgent] = useState('');
-  const last = useRef({ link: '', headline: '', ended: 0 });
+  const last = useRef({ link: '', headline: '', ended: '' });
   useSignalEffect(() => {
-    const { link, operations } = state.value;
+    const { link, lastEnded } = state.value;
     const { level, headline } = verdict.value;
     const said = last.current;
-    const ended = [...operations.values()].filter(({ report }) => report !== undefined);
-    const latest = ended.at(-1);
     if (link.phase !== said.link && link.phase === 'lost') setUrgent('The daemon does not answer');
     else if (headline !== said.headline && level === 'danger') setUrgent(headline);
     else if (link.phase !== said.link && said.link === 'lost') setPolite('Connected again');
-    else if (latest?.report !== undefined && ended.length > said.ended && said.ended >= 0) {
-      setPolite(`${operationVerbs[latest.kind]} ${latest.node}: ${latest.report.result}`);
+    else if (lastEnded !== undefined && lastEnded.id !== said.ended) {
+      setPolite(`${operationVerbs[lastEnded.kind]} ${lastEnded.node}: ${lastEnded.report?.result}`);
     } else if (headline !== said.headline) setPolite(headline);
-    last.current = { link: link.phase, headline, ended: ended.length };
+    last.current = { link: link.phase, headline, ended: lastEnded?.id ?? '' };
   });
   return (
     <div class="heard-only">

@@ -1,7 +1,8 @@
+import { computed, useSignalEffect } from '@preact/signals';
 import type { VNode } from 'preact';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { formatRoute } from '../model/route.ts';
-import { route, state, verdict } from '../shell/store.ts';
+import { link, route, service, verdict } from '../shell/store.ts';
 import { Announcer } from './announcer.tsx';
 import { AuditPage } from './audit-page.tsx';
 import { Banners } from './banners.tsx';
@@ -15,6 +16,13 @@ import { OperationPage } from './operation-page.tsx';
 import { Overview } from './overview.tsx';
 import { RolloutPage } from './rollout-page.tsx';
 
+const signs = { unknown: '', calm: '', busy: '◐ ', attention: '△ ', danger: '⬣ ' } as const;
+/** The tab says how it is, too. */
+const title = computed(
+  () => `${signs[verdict.value.level]}${service.value || 'Lameduck'}: ${verdict.value.headline}`,
+);
+const isLocked = computed(() => link.value.phase === 'locked');
+
 /** The page: a header, one main part chosen by the link, dialogs and messages above it. */
 export function App({ onRetry }: { readonly onRetry: () => void }): VNode {
   const main = useRef<HTMLElement>(null);
@@ -26,8 +34,9 @@ export function App({ onRetry }: { readonly onRetry: () => void }): VNode {
     if (isFirst.current) isFirst.current = false;
     else main.current?.focus();
   }, [page]);
-  useTitle();
-  const isLocked = state.value.link.phase === 'locked';
+  useSignalEffect(() => {
+    document.title = title.value;
+  });
   return (
     <>
       <a class="skip" href={place} onClick={(event) => skipTo(event, main.current)}>
@@ -36,7 +45,7 @@ export function App({ onRetry }: { readonly onRetry: () => void }): VNode {
       <Header />
       <Banners onRetry={onRetry} />
       <main ref={main} tabIndex={-1} class={`page page-${page}`}>
-        {isLocked ? <LockPage onToken={onRetry} /> : <Page />}
+        {isLocked.value ? <LockPage onToken={onRetry} /> : <Page />}
       </main>
       <Dialogs />
       <Notices />
@@ -66,15 +75,4 @@ function Page(): VNode {
     default:
       return <Overview />;
   }
-}
-
-/** The tab says how it is, too. */
-function useTitle(): void {
-  const signs = { unknown: '', calm: '', busy: '◐ ', attention: '△ ', danger: '⬣ ' } as const;
-  const { level, headline } = verdict.value;
-  const service = state.value.service || 'Lameduck';
-  const title = `${signs[level]}${service}: ${headline}`;
-  useEffect(() => {
-    document.title = title;
-  }, [title]);
 }

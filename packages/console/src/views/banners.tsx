@@ -1,7 +1,7 @@
 import type { VNode } from 'preact';
 import { formatAge } from '../model/format.ts';
 import { compareVersions } from '../model/version-skew.ts';
-import { now, state } from '../shell/store.ts';
+import { isLoaded, link, now, state } from '../shell/store.ts';
 
 /** What is true of the page itself: that it sees nothing, or that it is of another version. */
 export function Banners({ onRetry }: { readonly onRetry: () => void }): VNode {
@@ -14,11 +14,11 @@ export function Banners({ onRetry }: { readonly onRetry: () => void }): VNode {
 }
 
 function LostBanner({ onRetry }: { readonly onRetry: () => void }): VNode | null {
-  const { link, isLoaded } = state.value;
-  if (link.phase !== 'lost') return null;
-  const inMs = Math.max(0, link.retryAtMs - now.value);
-  const what = isLoaded
-    ? `What you see is ${formatAge(now.value - link.sinceMs)} old. The daemon may be gone, your nodes are not: they go on without it.`
+  const { value: lost } = link;
+  if (lost.phase !== 'lost') return null;
+  const inMs = Math.max(0, lost.retryAtMs - now.value);
+  const what = isLoaded.value
+    ? `What you see is ${formatAge(now.value - lost.sinceMs)} old. The daemon may be gone, your nodes are not: they go on without it.`
     : 'Nothing is known yet.';
   return (
     <section class="banner tone-danger" aria-label="Connection">
@@ -33,9 +33,9 @@ function LostBanner({ onRetry }: { readonly onRetry: () => void }): VNode | null
 }
 
 function SkewBanner(): VNode | null {
-  const { version, unreadable, isLoaded } = state.value;
+  const { version, unreadable } = state.value;
   const skew = compareVersions(version, __CONSOLE_VERSION__);
-  if (!isLoaded || skew === 'same' || (skew === 'unknown' && unreadable === 0)) return null;
+  if (!isLoaded.value || skew === 'same' || (skew === 'unknown' && unreadable === 0)) return null;
   const texts = {
     newer: `The daemon is now ${version}, this page is ${__CONSOLE_VERSION__}. It goes on, but may not show all.`,
     older: `The daemon is ${version}, older than this page (${__CONSOLE_VERSION__}). What it does not tell is left out.`,

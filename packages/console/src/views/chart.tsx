@@ -16,8 +16,9 @@ export interface ChartProps {
   readonly columns: ReadonlySignal<Columns>;
   readonly looks: readonly SeriesLook[];
   readonly marks: ReadonlySignal<readonly Mark[]>;
+  /** The time shown, in seconds; left to uPlot, a single sample would be shown since 1970. */
+  readonly span: ReadonlySignal<readonly [from: number, to: number]>;
   readonly format: (value: number) => string;
-  readonly isStacked?: boolean;
 }
 
 const heightPx = 132;
@@ -26,7 +27,7 @@ const labelPx = 90;
 
 /** One small chart. Its values are read out as a sentence, too, as a picture tells a screen reader nothing. */
 export function Chart(props: ChartProps): VNode {
-  const { title, columns, looks, format, isStacked } = props;
+  const { title, columns, looks, format } = props;
   const frame = useRef<HTMLDivElement>(null);
   const [at, setAt] = useState<number>();
   usePlot(frame, props, setAt);
@@ -34,7 +35,7 @@ export function Chart(props: ChartProps): VNode {
   const second = columns.value[0][index];
   const values = looks.map((look, series) => {
     const own = columns.value[series + 1]?.[index];
-    const below = isStacked && series < looks.length - 2 ? (columns.value[series + 2]?.[index] ?? 0) : 0;
+    const below = looks[series + 1]?.fill === 'layer' ? (columns.value[series + 2]?.[index] ?? 0) : 0;
     return { look, value: own === null || own === undefined ? undefined : own - below };
   });
   const sentence = values.map(
@@ -63,7 +64,7 @@ export function Chart(props: ChartProps): VNode {
 
 function usePlot(
   frame: { readonly current: HTMLDivElement | null },
-  { columns, looks, marks, format }: ChartProps,
+  { columns, looks, marks, span, format }: ChartProps,
   onCursor: (index: number | undefined) => void,
 ): void {
   const plot = useRef<uPlot | undefined>(undefined);
@@ -73,7 +74,7 @@ function usePlot(
     const element = frame.current;
     if (element === null) return;
     const made = new uPlot(
-      optionsOf(element, looks, marks, format, onCursor),
+      optionsOf(element, { looks, marks, span, format }, onCursor),
       dataOf(columns.peek()),
       element,
     );
@@ -97,9 +98,7 @@ function dataOf(columns: Columns): uPlot.AlignedData {
 
 function optionsOf(
   element: HTMLElement,
-  looks: readonly SeriesLook[],
-  marks: ReadonlySignal<readonly Mark[]>,
-  format: (value: number) => string,
+  { looks, marks, span, format }: Pick<ChartProps, 'looks' | 'marks' | 'span' | 'format'>,
   onCursor: (index: number | undefined) => void,
 ): uPlot.Options {
   const colours = chartColours();
@@ -108,9 +107,12 @@ function optionsOf(
     width: element.clientWidth || 300,
     height: heightPx,
     legend: { show: false },
-    padding: [6, 4, 0, 0],
+    padding: [6, 14, 0, 0],
     cursor: { sync: { key: 'traffic' }, drag: { x: false, y: false }, points: { size: 5 } },
-    scales: { x: { time: false }, y: { range: (_plot, _min, max) => [0, Math.max(4, (max ?? 0) * 1.1)] } },
+    scales: {
+      x: { time: false, range: () => [...span.peek()] },
+      y: { range: (_plot, _min, max) => [0, Math.max(4, (max ?? 0) * 1.1)] },
+    },
     axes: [
       { ...axis, size: 22, grid: { show: false }, splits: clockSplits, values: clockLabels },
       {

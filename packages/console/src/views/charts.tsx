@@ -9,7 +9,7 @@ import {
   stackedInFlight,
 } from '../model/chart-data.ts';
 import { formatCount, formatMs } from '../model/format.ts';
-import { state } from '../shell/store.ts';
+import { nodes, operations, rollout, traffic } from '../shell/store.ts';
 import { Chart, type SeriesLook } from './chart.tsx';
 
 const spans = [
@@ -21,18 +21,18 @@ const spanMs = signal<number>(300_000);
 /** More layers than this cannot be told apart. */
 const mostLayers = 5;
 
-const newestMs = computed(() => state.value.traffic.at(-1)?.atMs ?? 0);
+const newestMs = computed(() => traffic.value.at(-1)?.atMs ?? 0);
 const fromMs = computed(() => newestMs.value - spanMs.value);
-/* Charts change when a sample comes, once a second, and not with every event. */
-const traffic = computed(() => state.value.traffic);
-const operations = computed(() => state.value.operations);
-const rollout = computed(() => state.value.rollout);
+const span = computed(() => [fromMs.value / 1000, newestMs.value / 1000] as const);
 const marks = computed(() => marksOf(operations.value.values(), rollout.value, fromMs.value));
-const names = computed(() => {
-  const order = [...state.value.nodes.keys()];
-  return order.join('\n');
-});
+const names = computed(() => [...nodes.value.keys()].join('\n'));
+const nodeCount = computed(() => nodes.value.size);
 const layers = computed(() => busiestNodes(traffic.value, fromMs.value, mostLayers, names.value.split('\n')));
+
+/** Whether each layer's node is leaving. */
+const leaving = computed(() =>
+  layers.value.map((name) => nodes.value.get(name)?.status.state === 'draining').join(),
+);
 
 const columns = {
   requests: computed<Columns>(() => columnsOf(traffic.value, fromMs.value, [({ total }) => total.requests])),
@@ -47,6 +47,7 @@ const columns = {
     ]);
   }),
   inFlight: computed<Columns>(() => stackedInFlight(traffic.value, fromMs.value, layers.value)),
+  busiest: computed<Columns>(() => columns.inFlight.value.slice(0, -1) as unknown as Columns),
 };
 
 const looks = {
@@ -96,6 +97,7 @@ export function Charts(): VNode {
           columns={columns.requests}
           looks={looks.requests}
           marks={marks}
+          span={span}
           format={formatCount}
         />
         <Chart
@@ -103,6 +105,7 @@ export function Charts(): VNode {
           columns={columns.latency}
           looks={looks.latency}
           marks={marks}
+          span={span}
           format={formatMs}
         />
         <Chart
@@ -110,6 +113,7 @@ export function Charts(): VNode {
           columns={columns.failed}
           looks={looks.failed}
           marks={marks}
+          span={span}
           format={formatCount}
         />
         <Layers />
@@ -121,22 +125,25 @@ export function Charts(): VNode {
 /** In flight by node; a node that leaves is painted in the colour of leaving. */
 function Layers(): VNode {
   const order = layers.value;
-  const { nodes } = state.value;
+  const isLeaving = leaving.value.split(',').reverse();
   const stacked: SeriesLook[] = order.toReversed().map((name, index) => {
-    const word = nodes.get(name)?.status.state;
-    const colour = word === 'draining' ? 'attention' : 'accent';
+    const colour = isLeaving[index] === 'true' ? 'attention' : 'accent';
     return { name, colour, fill: 'layer', shade: (index + 1.2) / (order.length + 0.2) };
   });
-  const looksNow: SeriesLook[] = [...stacked, { name: 'all', colour: 'ink', fill: 'none' }];
+  // beside hundreds of nodes a few of them are nothing: what is in flight of all stands at the top
+  const isMany = nodeCount.value > 20;
+  const looksNow: SeriesLook[] = isMany
+    ? stacked
+    : [...stacked, { name: 'all', colour: 'ink', fill: 'none' }];
   return (
     <Chart
       key={order.join()}
-      title="In flight by node"
-      columns={columns.inFlight}
+      title={isMany ? 'In flight, busiest nodes' : 'In flight by node'}
+      columns={isMany ? columns.busiest : columns.inFlight}
       looks={looksNow}
       marks={marks}
+      span={span}
       format={formatCount}
-      isStacked
     />
   );
 }

@@ -1,6 +1,6 @@
 import type { VNode } from 'preact';
 import { intent } from '../shell/intent.ts';
-import { route, state } from '../shell/store.ts';
+import { link, route, service } from '../shell/store.ts';
 import { cycleTheme, theme } from '../shell/theme.ts';
 import { Duck } from './marks.tsx';
 
@@ -12,13 +12,16 @@ const pages = [
 ] as const satisfies readonly (readonly [string, string, readonly string[]])[];
 
 export function Header(): VNode {
-  const { service } = state.value;
   const { page } = route.value;
   return (
     <header class="bar">
-      <a class="brand" href="#/" aria-label={`Lameduck, service ${service || 'unknown'}: to the overview`}>
+      <a
+        class="brand"
+        href="#/"
+        aria-label={`Lameduck, service ${service.value || 'unknown'}: to the overview`}
+      >
         <Duck />
-        <span class="brand-name">{service || 'lameduck'}</span>
+        <span class="brand-name">{service.value || 'lameduck'}</span>
       </a>
       <nav aria-label="Pages">
         {pages.map(([href, name, of]) => (
@@ -58,9 +61,9 @@ export function Header(): VNode {
 }
 
 function LinkState(): VNode {
-  const { link } = state.value;
-  const { phase } = link;
-  const isViewer = link.phase === 'live' && link.isViewer === true;
+  const { value: now } = link;
+  const { phase } = now;
+  const isViewer = now.phase === 'live' && now.isViewer === true;
   const words = { connecting: 'connecting', live: 'live', lost: 'disconnected', locked: 'locked' } as const;
   return (
     <span class={`link link-${phase}`} data-link={phase}>

@@ -4,30 +4,33 @@ import type { Level } from '../model/verdict.ts';
 
 /* States are told apart by shape, by colour and by their word, never by colour alone. */
 
-const nodeShapes: Readonly<Record<NodeState, VNode>> = {
-  ready: <circle cx="6" cy="6" r="4.5" />,
-  draining: (
-    <>
-      <circle class="hollow" cx="6" cy="6" r="4.25" />
-      <path d="M6 1.75a4.25 4.25 0 0 0 0 8.5Z" />
-    </>
-  ),
-  drained: <circle class="hollow" cx="6" cy="6" r="4.25" />,
-  stopped: <rect class="hollow" x="2" y="2" width="8" height="8" rx="1" />,
-  starting: <path d="M6 1.5 11 10.5H1Z" />,
-  unhealthy: (
-    <>
-      <path d="M4 .8h4L11.2 4v4L8 11.2H4L.8 8V4Z" />
-      <path class="cut" d="m4 4 4 4m0-4L4 8" />
-    </>
-  ),
+interface Shape {
+  /** Paths of a square of 12 by 12: what is filled, what is drawn as a line, what is cut out of it. */
+  readonly full?: string;
+  readonly line?: string;
+  readonly cut?: string;
+}
+
+const ring = 'M6 1.75a4.25 4.25 0 1 0 .01 0Z';
+
+/** The shape of each state of a node. */
+export const nodeShapes: Readonly<Record<NodeState, Shape>> = {
+  ready: { full: 'M6 1.5a4.5 4.5 0 1 0 .01 0Z' },
+  draining: { full: 'M6 1.75a4.25 4.25 0 0 0 0 8.5Z', line: ring },
+  drained: { line: ring },
+  stopped: { line: 'M2.5 2h7a.5.5 0 0 1 .5.5v7a.5.5 0 0 1-.5.5h-7a.5.5 0 0 1-.5-.5v-7a.5.5 0 0 1 .5-.5Z' },
+  starting: { full: 'M6 1.5 11 10.5H1Z' },
+  unhealthy: { full: 'M4 .8h4L11.2 4v4L8 11.2H4L.8 8V4Z', cut: 'm4 4 4 4m0-4L4 8' },
 };
 
 /** The shape of a node's state; the word stands beside it. */
 export function StateMark({ state }: { readonly state: NodeState }): VNode {
+  const { full, line, cut } = nodeShapes[state];
   return (
     <svg class={`mark state-${state}`} viewBox="0 0 12 12" aria-hidden="true">
-      {nodeShapes[state]}
+      {full && <path d={full} />}
+      {line && <path class="hollow" d={line} />}
+      {cut && <path class="cut" d={cut} />}
     </svg>
   );
 }

@@ -8,6 +8,7 @@ import { CheckStrip } from './check-strip.tsx';
 import { HistoryTable } from './history-table.tsx';
 import { StateMark } from './marks.tsx';
 import { NodeActions } from './node-actions.tsx';
+import { NodeLog } from './node-log.tsx';
 import { OperationCard } from './operation-card.tsx';
 import { useList } from './use-list.ts';
 
@@ -51,6 +52,7 @@ function NodeSheet({ view }: { readonly view: NodeView }): VNode {
       <NodeFigures status={status} />
       <ChecksOf view={view} />
       <WorkersOf status={status} />
+      <NodeLog key={name} node={name} />
       <PastOf name={name} />
     </article>
   );

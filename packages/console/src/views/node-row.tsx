@@ -84,7 +84,7 @@ function InFlight({
   return (
     <span class={isMoving ? 'flight is-moving' : 'flight'}>
       <span class="figure">{formatCount(count)}</span>
-      <i aria-hidden="true" style={{ transform: `scaleX(${share})` }} />
+      <i aria-hidden="true" style={{ backgroundSize: `${share * 100}%` }} />
     </span>
   );
 }

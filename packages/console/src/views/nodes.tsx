@@ -7,7 +7,7 @@ import { type NodeOrder, selectNodes } from '../model/node-list.ts';
 import { formatRoute } from '../model/route.ts';
 import type { NodeView } from '../model/state.ts';
 import { listKeys, selected } from '../shell/keys.ts';
-import { counts, state } from '../shell/store.ts';
+import { counts, nodes, state } from '../shell/store.ts';
 import { StateMark } from './marks.tsx';
 import { NodeMap } from './node-map.tsx';
 import { NodeRow } from './node-row.tsx';
@@ -16,8 +16,9 @@ import { fewRows, useRowWindow } from './use-row-window.ts';
 const search = signal('');
 const only = signal<NodeState | undefined>(undefined);
 const order = signal<NodeOrder>('configured');
+const checks = computed(() => state.value.checks);
 const rows = computed(() =>
-  selectNodes(state.value.nodes.values(), { search: search.value, state: only.value, order: order.value }),
+  selectNodes(nodes.value.values(), { search: search.value, state: only.value, order: order.value }),
 );
 
 /** The list of nodes: filter, map of all where there are many, and a table of which only what is seen is drawn. */
@@ -90,7 +91,6 @@ function Filter(): VNode {
 function Table({ views }: { readonly views: readonly NodeView[] }): VNode {
   const body = useRef<HTMLTableSectionElement>(null);
   const { from, to, rowPx } = useRowWindow(body, views.length);
-  const { checks } = state.value;
   const mostInFlight = roundUp(views);
   return (
     <div class="table-frame">
@@ -127,7 +127,7 @@ function Table({ views }: { readonly views: readonly NodeView[] }): VNode {
             <NodeRow
               key={view.status.name}
               view={view}
-              checks={checks.get(view.status.name)}
+              checks={checks.value.get(view.status.name)}
               isSelected={selected.value === view.status.name}
               mostInFlight={mostInFlight}
               index={from + index}

@@ -96,6 +96,13 @@ function Outcome({
   return (
     <>
       {report.reason !== undefined && <p class="reason tone-attention">{report.reason}</p>}
+      {report.rolledBack !== undefined && (
+        <p class="reason tone-attention">
+          {report.rolledBack
+            ? 'The new version was rolled back to the one before.'
+            : 'The new version was not rolled back: the node has whatever is there.'}
+        </p>
+      )}
       {report.overruled !== undefined && (
         <p class="reason tone-attention">The guard was overruled: {report.overruled}</p>
       )}

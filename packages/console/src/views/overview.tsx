@@ -1,37 +1,39 @@
+import { computed } from '@preact/signals';
 import type { VNode } from 'preact';
 import { intent } from '../shell/intent.ts';
-import { state } from '../shell/store.ts';
+import { isLoaded, nodes, operations, rollout, state } from '../shell/store.ts';
 import { Charts } from './charts.tsx';
 import { Edges } from './edges.tsx';
 import { Nodes } from './nodes.tsx';
 import { OperationCard } from './operation-card.tsx';
-import { RolloutCard } from './rollout-card.tsx';
+import { isOver, RolloutCard } from './rollout-card.tsx';
 import { VerdictBand } from './verdict.tsx';
+
+const isEmpty = computed(() => nodes.value.size === 0);
 
 /** One screen that answers at a glance. */
 export function Overview(): VNode {
-  const { isLoaded, nodes } = state.value;
-  if (!isLoaded) return <Loading />;
+  if (!isLoaded.value) return <Loading />;
   return (
     <>
       <VerdictBand />
       <UnderWay />
-      {nodes.size === 0 ? <Empty /> : <Charts />}
+      {isEmpty.value ? <Empty /> : <Charts />}
       <Edges />
-      {nodes.size > 0 && <Nodes />}
+      {!isEmpty.value && <Nodes />}
       <Footer />
     </>
   );
 }
 
 function UnderWay(): VNode | null {
-  const { operations, rollout } = state.value;
-  const running = [...operations.values()].filter(({ report }) => report === undefined);
-  const isRolling = rollout !== undefined && !['done', 'aborted'].includes(rollout.state);
+  const running = [...operations.value.values()].filter(({ report }) => report === undefined);
+  const { value: now } = rollout;
+  const isRolling = now !== undefined && !isOver(now);
   if (running.length === 0 && !isRolling) return null;
   return (
     <section class="under-way" aria-label="Under way">
-      {isRolling && <RolloutCard rollout={rollout} />}
+      {isRolling && <RolloutCard rollout={now} />}
       {running.slice(0, 4).map((operation) => (
         <OperationCard key={operation.id} operation={operation} />
       ))}

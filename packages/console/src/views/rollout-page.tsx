@@ -1,5 +1,6 @@
 import type { RolloutStatus } from '@lameduck/core';
 import type { VNode } from 'preact';
+import { describeRollBack } from '../model/explain.ts';
 import { formatInstant, formatMs, plural, toMs } from '../model/format.ts';
 import { formatRoute } from '../model/route.ts';
 import type { OperationView } from '../model/state.ts';
@@ -101,7 +102,9 @@ function RolloutRow({
         {report === undefined || operation === undefined ? (
           word
         ) : (
-          <a href={formatRoute({ page: 'operation', id: operation.id })}>{report.result}</a>
+          <a href={formatRoute({ page: 'operation', id: operation.id })}>
+            {[report.result, describeRollBack(report)].filter(Boolean).join(', ')}
+          </a>
         )}
       </td>
       <td class="figure">{report === undefined ? '' : formatMs(report.ms)}</td>

@@ -2,13 +2,13 @@ import type { ComponentChildren, VNode } from 'preact';
 import { formatCount, formatMs } from '../model/format.ts';
 import { recentTraffic } from '../model/traffic-now.ts';
 import type { Finding } from '../model/verdict.ts';
-import { counts, state, verdict } from '../shell/store.ts';
+import { counts, link, state, verdict } from '../shell/store.ts';
 import { LevelMark } from './marks.tsx';
 
 /** The answer to "is anything in danger?", and the numbers that carry it. */
 export function VerdictBand(): VNode {
   const { level, headline, detail, findings } = verdict.value;
-  const isBlind = state.value.link.phase === 'lost';
+  const isBlind = link.value.phase === 'lost';
   const others = level === 'busy' ? [] : findings.slice(1, 7);
   const href = level === 'busy' ? undefined : findings[0]?.href;
   return (

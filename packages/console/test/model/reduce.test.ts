@@ -4,7 +4,7 @@ import type { HistoryDetail, OperationEventData } from '@lameduck/core';
 import fc from 'fast-check';
 import { operationFromHistory } from '../../src/model/operation-view.ts';
 import { type ConsoleEvent, reduce, reduceAll } from '../../src/model/reduce.ts';
-import { kept } from '../../src/model/state.ts';
+import { initialState, kept } from '../../src/model/state.ts';
 import { after, edge, live, node, now, report, sample, status } from './support.ts';
 
 type Told = Partial<OperationEventData> & { readonly type: string };
@@ -164,6 +164,55 @@ describe('an operation as a timeline', () => {
     assert.ok(past !== undefined);
     const state = reduce(seen, { type: 'operationLoaded', operation: past }, now);
     assert.deepEqual([...state.operations.keys()], ['b:now', '3']);
+  });
+
+  it('loses no proof and no end to an answer that was written before they came', () => {
+    const entry = {
+      id: 7,
+      operation: 'restart',
+      subject: 'b',
+      beganAt: new Date(now).toISOString(),
+    } as const;
+    const proofs = [{ edge: 'edge-1', mode: 'gate', ms: 31, generation: 4 }] as const;
+    const whole = operationFromHistory({ ...entry, report: report(), proofs, steps: [] });
+    const part = operationFromHistory({ ...entry, report: report(), proofs: [], steps: [] });
+    const early = operationFromHistory({
+      ...entry,
+      proofs: [],
+      steps: [{ name: 'check', beganAt: '2026-01-01', ms: 1 }],
+    });
+    assert.ok(whole !== undefined && part !== undefined && early !== undefined);
+    const loaded = reduce(initialState, { type: 'operationLoaded', operation: whole }, now);
+    const listed = reduce(loaded, { type: 'pastLoaded', operations: [part] }, now);
+    assert.equal(listed.operations.get('7')?.proofs.length, 1);
+    const ended = reduce(
+      after(operation({ type: 'ended', report: report() })),
+      { type: 'operationLoaded', operation: early },
+      now,
+    );
+    assert.equal(ended.operations.get('7')?.report?.result, 'exited');
+    const running = after(operation({ type: 'phase', phase: 'drain', node: 'b' }));
+    const both = reduce(running, { type: 'operationLoaded', operation: early }, now);
+    assert.deepEqual(
+      both.operations.get('7')?.steps.map(({ name }) => name),
+      ['check', 'drain'],
+    );
+  });
+
+  it('stands behind those of the past, however late they are fetched', () => {
+    const begun = after(operation({ type: 'began' }));
+    const entry = {
+      id: 3,
+      operation: 'drain',
+      subject: 'b',
+      beganAt: '2026-01-01',
+      report: report(),
+    } as const;
+    const past = operationFromHistory({ ...entry, proofs: [], steps: [] });
+    assert.ok(past !== undefined);
+    const state = reduce(begun, { type: 'pastLoaded', operations: [past] }, now);
+    assert.deepEqual([...state.operations.keys()], ['3', '7']);
+    assert.equal(state.lastEnded, undefined, 'it ended before the page came');
   });
 
   it('is dropped by a status in which it does not run any more: how it ended is in the history', () => {

@@ -1,24 +1,11 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { extname, join } from 'node:path';
 import type { OperationKind, PhaseName } from '@lameduck/core';
+import { fail, policy, send, sendFile, writeEvent } from './fake-answers.ts';
 import { playOperation } from './fake-operation.ts';
 import { makePast } from './fake-past.ts';
 import { type FakeOptions, FakeService } from './fake-service.ts';
-
-/** What the built page is served from. */
-const dist = join(import.meta.dirname, '..', '..', 'dist');
-/** The strictest policy that the page must live with. */
-export const policy =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
-const types: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-  '.svg': 'image/svg+xml',
-};
 
 export interface DaemonOptions extends Partial<FakeOptions> {
   readonly token?: string;
@@ -35,6 +22,8 @@ export class FakeDaemon {
   readonly held = new Map<PhaseName, PromiseWithResolvers<void>>();
   readonly resumedFrom: (string | undefined)[] = []; // the `Last-Event-ID` of each connection
   readonly posted: { path: string; body: unknown; key: string | undefined }[] = [];
+  /** Adds a line to the log of a node that is followed. */
+  readonly logs = new Map<string, (line: string) => unknown>();
   port = 0;
   readonly #stepMs: number;
   #server: Server | undefined;
@@ -176,6 +165,8 @@ export class FakeDaemon {
     response.setHeader('lameduck-role', this.role);
     if (request.method === 'POST') return this.#act(url.pathname.slice(4), request, response);
     if (url.pathname === '/v1/events') return this.#stream(request, response);
+    const [, logOf] = /^\/v1\/nodes\/([^/]+)\/logs$/.exec(url.pathname) ?? [];
+    if (logOf !== undefined) return this.#followLog(logOf, response);
     const found = this.#look(url);
     if (!found) return fail(response, 404, 'usage', `Cannot find "${url.pathname}"`);
     send(response, found);
@@ -254,6 +245,18 @@ export class FakeDaemon {
     return rollout;
   }
 
+  #followLog(node: string, response: ServerResponse): void {
+    if (this.service.node(node).kind === 'gunicorn') {
+      const message = `Cannot find a log of node "${node}": one that lameduck started is wanted`;
+      fail(response, 404, 'usage', message);
+      return;
+    }
+    const write = (line: string): unknown => response.write(`${JSON.stringify({ line })}\n`);
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    for (let line = 1; line <= 40; line += 1) write(`${node} line ${line}`);
+    this.logs.set(node, write);
+  }
+
   #stream(request: IncomingMessage, response: ServerResponse): void {
     const last = request.headers['last-event-id'] as string | undefined;
     this.resumedFrom.push(last);
@@ -269,33 +272,5 @@ export class FakeDaemon {
     response.write(': here\n\n');
     this.#streams.add(response);
     response.on('close', () => this.#streams.delete(response));
-  }
-}
-
-function writeEvent(
-  to: ServerResponse,
-  { id, event, data }: { id: string; event: string; data: unknown },
-): void {
-  to.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
-}
-
-function send(response: ServerResponse, body: unknown): void {
-  response.setHeader('content-type', 'application/json');
-  response.end(JSON.stringify(body));
-}
-
-function fail(response: ServerResponse, status: number, code: string, message: string): void {
-  if (!response.headersSent) response.statusCode = status;
-  send(response, { error: { code, message, details: {} } });
-}
-
-async function sendFile(path: string, response: ServerResponse): Promise<void> {
-  const file = join(dist, path === '/' ? 'index.html' : path);
-  try {
-    const content = await readFile(file);
-    response.setHeader('content-type', types[extname(file)] ?? 'application/octet-stream');
-    response.end(content);
-  } catch {
-    fail(response, 404, 'usage', `Cannot find "${path}"`);
   }
 }

@@ -33,7 +33,7 @@ for (const { file, ...options } of pictures) {
   daemon.service.node('b').inFlight = 23;
   daemon.hold('drain');
   const restarted = daemon.operate('restart', 'b');
-  await page.locator('[data-in-flight="23"]').waitFor();
+  await page.locator('.pip-running', { hasText: 'drain' }).waitFor();
   const common = {
     id: daemon.service.history[0]?.id,
     at: new Date().toISOString(),

@@ -48,6 +48,8 @@ export class EventStreams {
 }
 
 function begin(outgoing: ServerResponse, role: string): void {
+  // it has no end but the connection's: without the frames of chunked coding each write is one buffer and one call
+  outgoing.useChunkedEncodingByDefault = false;
   outgoing.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',

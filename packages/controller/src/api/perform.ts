@@ -4,7 +4,7 @@ import type { OnProgress } from '../run-operation.ts';
 import type { AuditLog } from '../store/audit-log.ts';
 import { Idempotency } from './idempotency.ts';
 import { LineLog } from './line-log.ts';
-import type { Asked } from './route.ts';
+import type { Act, Asked } from './route.ts';
 
 const keyPattern = /^[\x21-\x7e]{1,200}$/;
 
@@ -14,12 +14,6 @@ interface Work {
   readonly log: LineLog;
   /** Resolves at the first sign of life; rejects where nothing was begun. */
   readonly begun: Promise<void>;
-}
-
-/** What is told of the work in the audit log. */
-export interface Act {
-  readonly action: string;
-  readonly subject: string;
 }
 
 type Run = (onProgress: OnProgress) => Promise<OperationReport | RolloutReport>;

@@ -2,6 +2,12 @@ import type { z } from '@hono/zod-openapi';
 import { LameduckError, type Role } from '@lameduck/core';
 import type { ApiContext, Caller } from './caller.ts';
 
+/** What is told of something that was asked for in the audit log. */
+export interface Act {
+  readonly action: string;
+  readonly subject: string;
+}
+
 /** What a route is asked, checked by its schemas. */
 export interface Asked {
   readonly params: Readonly<Record<string, string>>;
@@ -27,6 +33,8 @@ export interface ApiRoute {
   readonly answer: { readonly type: string; readonly schema: z.ZodType; readonly description: string };
   /** Statuses of errors, besides 401 and 403 on TCP, 400 and 500. */
   readonly errors: readonly number[];
+  /** What it is in the audit log, of its path as it came; a refusal is told in the same words as what is done. */
+  readonly act?: (params: Readonly<Record<string, string>>) => Act;
   readonly handle: (asked: Asked) => Promise<Response> | Response;
 }
 

@@ -159,7 +159,11 @@ async function noteRefusal(
 ): Promise<void> {
   const { code, message } = LameduckError.from(thrown);
   const isBeforeIt = code === 'forbidden' || (route.method === 'post' && isMalformed(thrown));
-  if (isBeforeIt) await performer.refuse({ caller: context.get('caller') }, actOf(context), message);
+  if (!isBeforeIt) return;
+  const { action, subject } = route.act?.(context.req.param()) ?? actOf(context);
+  // what has not been checked may be of any length
+  const act = { action: action.slice(0, 200), subject: subject.slice(0, 200) };
+  await performer.refuse({ caller: context.get('caller') }, act, message);
 }
 
 function isMalformed(thrown: unknown): boolean {

@@ -39,20 +39,20 @@ describe('the API on TCP', () => {
   });
 
   it('E25: rejects a role that does not suffice, touches nothing and audits the attempt completely', async () => {
-    for (const path of [
-      '/v1/nodes/a/stop',
-      '/v1/rollout',
-      '/v1/pause',
-      '/v1/rollout/abort',
-      '/v1/nodes/a/leave',
-    ]) {
+    for (const [path, told, of] of [
+      ['/v1/nodes/a/stop', 'stop', 'a'],
+      ['/v1/rollout', 'rollout', 'service'],
+      ['/v1/pause', 'pause', 'service'],
+      ['/v1/rollout/abort', 'rollout abort', 'service'],
+      ['/v1/nodes/a/leave', 'leave', 'a'],
+    ] as const) {
       const answer = await served.api.ask('POST', path, { token: tokens.eyes, body: '{}' });
       assert.equal(answer.status, 403, path);
       assert.equal(codeOf(answer), 'forbidden');
-      const { who, role, from, action, result, reason } = await newest();
+      const { who, role, from, action, subject, result, reason } = await newest();
       assert.deepEqual(
-        [who, role, from, action, result],
-        ['eyes', 'viewer', '127.0.0.1', `POST ${path}`, 'refused'],
+        [who, role, from, action, subject, result],
+        ['eyes', 'viewer', '127.0.0.1', told, of, 'refused'],
       );
       assert.match(reason ?? '', /role operator is wanted/);
     }
@@ -77,7 +77,7 @@ describe('the API on TCP', () => {
         ['ops', 'ready', 'a', 'ready'],
         ['ops', 'drain', 'zz', 'refused'],
         ['ops', 'rollout', 'service', 'refused'],
-        ['ops', 'POST /v1/rollout', 'service', 'refused'],
+        ['ops', 'rollout', 'service', 'refused'],
       ],
     );
     const found = (await served.api.ask('GET', '/v1/audit?search=zz')).json as AuditEntry[];

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { longestHoldMs, type OperationKind, type RolloutCommand } from '@lameduck/core';
 import type { ApiParts } from '../options.ts';
 import type { Performer } from '../perform.ts';
-import type { ApiRoute } from '../route.ts';
+import type { Act, ApiRoute } from '../route.ts';
 import { operationKind } from '../schemas/common.ts';
 import { operationLine, rolloutStatus } from '../schemas/report.ts';
 import { pausedAnswer } from '../schemas/status.ts';
@@ -36,6 +36,14 @@ const lines = {
 const refusals = [404, 409, 413, 502, 503, 504];
 const common = { method: 'post', role: 'operator' } as const;
 
+type Params = Readonly<Record<string, string>>;
+const leaving = ({ node = '' }: Params): Act => ({ action: 'leave', subject: node });
+const operating = ({ operation = '', node = '' }: Params): Act => ({ action: operation, subject: node });
+const steering = ({ command = '' }: Params): Act => ({ action: `rollout ${command}`, subject: 'service' });
+const rollingOut = (): Act => ({ action: 'rollout', subject: 'service' });
+const pausing = (): Act => ({ action: 'pause', subject: 'service' });
+const resuming = (): Act => ({ action: 'resume', subject: 'service' });
+
 /** What changes something. */
 export function actRoutes(parts: ApiParts, performer: Performer): readonly ApiRoute[] {
   return [
@@ -52,10 +60,11 @@ function nodeRoutes({ controller }: ApiParts, performer: Performer): readonly Ap
       summary: 'a node says that it was sent SIGTERM: it is taken out, ends and is started again',
       params: z.object({ node: nodeName }),
       body: leaveBody,
+      act: leaving,
       handle: (asked) => {
         const node = asked.params['node'] as string;
         const request = asked.body as z.output<typeof leaveBody>;
-        return performer.stream(asked, { action: 'leave', subject: node }, (onProgress) =>
+        return performer.stream(asked, leaving(asked.params), (onProgress) =>
           controller.leave(node, request, onProgress),
         );
       },
@@ -65,6 +74,7 @@ function nodeRoutes({ controller }: ApiParts, performer: Performer): readonly Ap
       summary: 'drain, ready, stop, start or restart a node',
       params: z.object({ node: nodeName, operation: operationKind }),
       body: operateBody,
+      act: operating,
       handle: async (asked) => {
         const node = asked.params['node'] as string;
         const kind = asked.params['operation'] as OperationKind;
@@ -72,7 +82,7 @@ function nodeRoutes({ controller }: ApiParts, performer: Performer): readonly Ap
         if (dryRun === true) {
           return asked.context.json(await controller.planOperation(kind, node, definedOnly(options)));
         }
-        return performer.stream(asked, { action: kind, subject: node }, (onProgress) =>
+        return performer.stream(asked, operating(asked.params), (onProgress) =>
           controller.operate(kind, node, onProgress, { ...definedOnly(options), by: asked.caller.by }),
         );
       },
@@ -86,12 +96,13 @@ function rolloutRoutes({ controller }: ApiParts, performer: Performer): readonly
       ...{ ...common, path: '/v1/rollout', errors: refusals, answer: lines },
       summary: 'restart all nodes, a batch at a time; stops at the first that does not come back',
       body: rolloutBody,
+      act: rollingOut,
       handle: async (asked) => {
         const { dryRun, ...request } = definedOnly(asked.body as z.output<typeof rolloutBody>);
         if (dryRun === true) {
           return asked.context.json(await controller.planRollout(request));
         }
-        return performer.stream(asked, { action: 'rollout', subject: 'service' }, (onProgress) =>
+        return performer.stream(asked, rollingOut(), (onProgress) =>
           controller.rollout({ ...request, by: asked.caller.by }, onProgress),
         );
       },
@@ -101,10 +112,10 @@ function rolloutRoutes({ controller }: ApiParts, performer: Performer): readonly
       summary: 'pause, resume or abort the rollout under way',
       params: z.object({ command: z.enum(['pause', 'resume', 'abort']) }),
       answer: { type: 'application/json', schema: rolloutStatus, description: 'how it stands then' },
+      act: steering,
       handle: (asked) => {
         const command = asked.params['command'] as RolloutCommand;
-        const act = { action: `rollout ${command}`, subject: 'service' };
-        return performer.once(asked, act, async () => {
+        return performer.once(asked, steering(asked.params), async () => {
           return controller[`${command}Rollout`](asked.caller.by);
         });
       },
@@ -125,8 +136,9 @@ function holdRoutes({ controller }: ApiParts, performer: Performer): readonly Ap
       ...{ ...common, path: '/v1/pause', errors, answer },
       summary: 'hold new requests at the edges',
       body: pauseBody,
+      act: pausing,
       handle: (asked) =>
-        performer.once(asked, { action: 'pause', subject: 'service' }, async () => {
+        performer.once(asked, pausing(), async () => {
           const { holdMs } = asked.body as z.output<typeof pauseBody>;
           return { paused: await controller.pause(asked.caller.by, holdMs) };
         }),
@@ -134,8 +146,9 @@ function holdRoutes({ controller }: ApiParts, performer: Performer): readonly Ap
     {
       ...{ ...common, path: '/v1/resume', errors, answer },
       summary: 'send requests on again, those that wait first',
+      act: resuming,
       handle: (asked) =>
-        performer.once(asked, { action: 'resume', subject: 'service' }, async () => {
+        performer.once(asked, resuming(), async () => {
           await controller.resume();
           return {};
         }),

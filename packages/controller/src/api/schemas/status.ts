@@ -21,7 +21,10 @@ export const nodeStatus: z.ZodType = shape({
   state: z.enum(['ready', 'draining', 'drained', 'stopped', 'starting', 'unhealthy']),
   stateMs: ms,
   inRotation: z.boolean(),
-  inFlight: count,
+  inFlight: count.openapi({
+    description:
+      'at most so many; 0 is exact. What nginx has placed by itself counts for each node that it may be on',
+  }),
   health: verdict,
   lastCheck: z.string().optional(),
   reason: z.string().optional(),
