@@ -1,15 +1,6 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { say, spread } from './figures.ts';
 import { missing, type RunningTarget, startTarget, type Target } from './targets.ts';
-
-const connections = 32;
-// the loader has a core of its own, so that it does not take turns with the server that it measures
-const loaderCpu = '1';
-
-export type Traffic = 'keep' | 'close';
+import { connections, runWrk, type Traffic } from './wrk.ts';
 
 export interface Rounds {
   readonly pairs: number;
@@ -30,15 +21,9 @@ interface Pair {
 }
 
 async function measure(target: RunningTarget, traffic: Traffic, runMs: number): Promise<Sample> {
-  const args = [join(import.meta.dirname, 'loader.ts'), target.port, connections, runMs, traffic].map(String);
   const before = target.cpuMs();
-  const loader = spawn('taskset', ['-c', loaderCpu, process.execPath, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [output] = await Promise.all([text(loader.stdout), once(loader, 'close')]);
-  const { answered, failed, p99 } = JSON.parse(output) as { answered: number; failed: number; p99: number };
-  const cpuMs = target.cpuMs() - before;
-  return { rate: (answered * 1000) / runMs, cpuUsPerRequest: (cpuMs * 1000) / answered, p99, failed };
+  const { answered, ...rest } = await runWrk(target.port, traffic, runMs);
+  return { ...rest, cpuUsPerRequest: ((target.cpuMs() - before) * 1000) / answered };
 }
 
 /** The table's head. */

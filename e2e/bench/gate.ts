@@ -13,10 +13,9 @@ import { median, say, spread } from './figures.ts';
 import { temporaryFolder } from './peers.ts';
 import { cpuMsOf, treeOf } from './process-tree.ts';
 import { answering, end } from './targets.ts';
+import { connections, wrk } from './wrk.ts';
 
-const connections = 32;
 const nginx = process.env['LAMEDUCK_NGINX'] ?? '/usr/sbin/nginx';
-const wrk = process.env['LAMEDUCK_WRK'] ?? 'wrk';
 const nodes = 3;
 
 interface Sample {

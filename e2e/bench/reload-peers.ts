@@ -106,6 +106,29 @@ export const lameduckWarmReload: ReloadKind = createLameduckReload('lameduck --w
   '/fast?id=warm-up',
 ]);
 
+/** So often, at most, a reload of ours starts a worker under this load. */
+const startEveryMs = 150;
+
+/**
+ * What no reload can be better than here: nothing is replaced, but a Node that does nothing is started as often as a
+ * reload would start workers. On two cores it takes turns with the workers and with the load.
+ */
+export const foreignStarts: ReloadKind = {
+  name: 'no reload: a bare `node -e 0` is started beside lameduck',
+  async start(workers) {
+    const peer = await lameduckReload.start(workers);
+    const startOne = async (): Promise<void> => {
+      const spent = pause(startEveryMs);
+      await once(spawn(process.execPath, ['-e', '0'], { stdio: 'ignore' }), 'exit');
+      await spent;
+    };
+    const reload = async (): Promise<void> => {
+      for (let turn = 0; turn < workers; turn += 1) await startOne();
+    };
+    return { ...peer, reload };
+  },
+};
+
 /** Its own defaults: a worker that has not closed its server after 1.6 s is killed. */
 export const pm2Reload: ReloadKind = {
   name: 'PM2 reload (cluster mode, wait-ready)',

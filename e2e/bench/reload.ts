@@ -4,6 +4,7 @@ import { joinLedgers, type LedgerResult, type Load, readServerLedger, runLoad } 
 import type { Rounds } from './compare.ts';
 import { median, say, spread } from './figures.ts';
 import {
+  foreignStarts,
   gunicornReload,
   lameduckReload,
   lameduckWarmReload,
@@ -26,10 +27,11 @@ export async function sayReloads({ pairs, runMs }: Rounds): Promise<void> {
   say(`${total} connections, 15 requests/s on each; medians (least to most)\n`);
   say('| reload | p99 at rest | p99 during | ratio | reloads | lost of | one reload of 4, at rest |');
   say('|---|---|---|---|---|---|---|');
-  for (const kind of [lameduckReload, lameduckWarmReload, pm2Reload, gunicornReload]) {
+  for (const kind of [lameduckReload, lameduckWarmReload, foreignStarts, pm2Reload, gunicornReload]) {
     if (isMissing(kind)) continue;
     const cells = await measureLatency(kind, pairs, runMs);
-    say(`| ${[kind.name, ...cells, `${Math.round(await timeOfFour(kind))} ms`].join(' | ')} |`);
+    const ofFour = kind === foreignStarts ? '–' : `${Math.round(await timeOfFour(kind))} ms`;
+    say(`| ${[kind.name, ...cells, ofFour].join(' | ')} |`);
   }
 }
 

@@ -74,7 +74,10 @@ function addPlace(draft: Draft, state: PlaceState, generation: number, crashes: 
 /** Gives a place its process. */
 export function boot(draft: Draft, worker: PoolWorker): void {
   change(draft, { ...worker, state: 'booting' });
-  draft.effects.push({ type: 'spawnWorker', id: worker.id, generation: worker.generation });
+  const { id, generation } = worker;
+  const { workers, target } = draft.state;
+  const isSpare = workers.filter(({ state }) => state === 'ready').length >= target;
+  draft.effects.push({ type: 'spawnWorker', id, generation, isSpare });
   startTimer(draft, worker, 'boot');
   startTimer(draft, worker, 'ready');
 }

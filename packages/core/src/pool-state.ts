@@ -110,7 +110,13 @@ export type ReloadOutcome =
   | { readonly type: 'failed'; readonly message: string };
 
 export type PoolEffect =
-  | { readonly type: 'spawnWorker'; readonly id: number; readonly generation: number }
+  /** `isSpare`: as many as are wanted serve meanwhile, so that there is no hurry. */
+  | {
+      readonly type: 'spawnWorker';
+      readonly id: number;
+      readonly generation: number;
+      readonly isSpare: boolean;
+    }
   | { readonly type: 'terminateWorker'; readonly id: number }
   | { readonly type: 'quitWorker'; readonly id: number }
   | { readonly type: 'killWorker'; readonly id: number; readonly reason: KillReason }

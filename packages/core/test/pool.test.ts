@@ -461,6 +461,19 @@ describe('pool: recycling', () => {
   });
 });
 
+describe('pool: how urgent a start is', () => {
+  it('is spare where as many serve as are wanted: in a reload, not at the start, after a crash or in a scale-up', () => {
+    const world = readyPool(2);
+    const spares = (effects: readonly PoolEffect[]): boolean[] =>
+      effects.flatMap((effect) => (effect.type === 'spawnWorker' ? [effect.isSpare] : []));
+    assert.deepEqual(spares(world.send({ type: 'scaleRequested', workers: 3 })), [false]);
+    world.send({ type: 'workerReady', id: 3 });
+    assert.deepEqual(spares(world.send({ type: 'reloadRequested', ticket: 1 })), [true]);
+    world.send(exited(1));
+    assert.deepEqual(spares(world.send({ type: 'workerReady', id: 4 })), [true]);
+  });
+});
+
 describe('pool: recycling after a reload', () => {
   it('replaces at once a worker of the new generation that was worn before the reload had ended', () => {
     const world = readyPool(2);

@@ -26,7 +26,7 @@ import { poolSettings } from './pool-settings.ts';
 import { PoolTimers } from './pool-timers.ts';
 import { PoolWatch } from './pool-watch.ts';
 import { ReloadTickets } from './reload-tickets.ts';
-import { spawnWorker, type WorkerHandle, type WorkerListener } from './worker-process.ts';
+import { spawnWorker, type WorkerHandle, type WorkerListener, type WorkerPlace } from './worker-process.ts';
 
 /** How a pool ended: its exit code, and why it never came up where it did not. */
 export interface PoolEnd {
@@ -162,7 +162,7 @@ export class RunningPool {
   #perform(effect: PoolEffect): void {
     switch (effect.type) {
       case 'spawnWorker':
-        this.#spawn(effect.id, effect.generation);
+        this.#spawn(effect);
         return;
       case 'terminateWorker':
         this.#terminate(effect.id);
@@ -196,7 +196,7 @@ export class RunningPool {
     }
   }
 
-  #spawn(id: number, generation: number): void {
+  #spawn({ id, generation, isSpare }: WorkerPlace): void {
     const listener: WorkerListener = {
       message: (message, handle) => this.#hear(id, message, handle),
       exited: (code, signal) => {
@@ -208,7 +208,7 @@ export class RunningPool {
     };
     this.watch.spawning(id, generation);
     try {
-      const handle = spawnWorker(this.#options, { id, generation }, this.#fd, listener);
+      const handle = spawnWorker(this.#options, { id, generation, isSpare }, this.#fd, listener);
       this.#workers.set(id, handle);
       if (this.#isLameDuck) handle.send({ type: 'lameDuck', isOn: true });
       this.#options.logger.info({ worker: id, pid: handle.pid, generation }, 'worker spawned');

@@ -2,6 +2,7 @@ import { type ChildProcess, type SendHandle, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { MasterToWorker, WorkerAssignment, WorkerCounts, WorkerToMaster } from '@lameduck/core';
 import type { Logger } from 'pino';
+import { type Background, backgroundWords, followBackground } from './background.ts';
 import { openCompileCache } from './compile-cache.ts';
 import type { ConnectionHandle, HandOffWorker } from './hand-off.ts';
 import { captureAfterMs, type HangStack, readHangStack } from './hang-stack.ts';
@@ -44,33 +45,30 @@ export interface WorkerHandle extends HandOffWorker {
 
 const noCounts: WorkerCounts = { open: 0, idle: 0, inFlight: 0, answered: 0, rssBytes: 0, loopLagMs: 0 };
 
+/** Which worker shall be started. */
+export interface WorkerPlace {
+  readonly id: number;
+  readonly generation: number;
+  /** Nobody waits for it: it may start in the background. */
+  readonly isSpare: boolean;
+}
+
 /** Starts one worker with the inherited socket; a process that could not be made is told as an exit. */
 export function spawnWorker(
   options: MasterOptions,
-  place: { readonly id: number; readonly generation: number },
+  place: WorkerPlace,
   fd: number,
   listener: WorkerListener,
 ): WorkerHandle {
-  const child = spawn(process.execPath, [...(options.nodeArguments ?? []), options.workerScript], {
-    cwd: options.directory ?? process.cwd(),
-    env: {
-      ...(options.environment ?? process.env),
-      LAMEDUCK_WORKER: JSON.stringify(assignment(options, place)),
-    },
-    stdio: [
-      'ignore',
-      'inherit',
-      'inherit',
-      fd,
-      'ipc',
-      ...(options.hangStack === true ? ['pipe' as const] : []),
-    ],
-  });
+  const { child, background } = startProcess(options, place, fd);
   let counts = noCounts;
   child.on('message', (message, handle) => {
     if (!isWorkerMessage(message)) return;
     if (message.type === 'beat') counts = message.counts;
-    listener.message(message, handle as ConnectionHandle | undefined);
+    // Not before it runs as others do: then an old one leaves, and hands its connections over.
+    if (message.type === 'ready' && background !== undefined)
+      void background.end().then(() => listener.message(message));
+    else listener.message(message, handle as ConnectionHandle | undefined);
   });
   listenToEnd(child, listener, options.logger);
   const hangPipe = (child.stdio as readonly unknown[])[hangFd] as Readable | undefined;
@@ -96,6 +94,34 @@ export function spawnWorker(
   };
 }
 
+function startProcess(
+  options: MasterOptions,
+  place: WorkerPlace,
+  fd: number,
+): { readonly child: ChildProcess; readonly background?: Background | undefined } {
+  // Asked for the first workers, too: the answer is known when there are spare ones.
+  const words = backgroundWords();
+  const prefix = place.isSpare ? words : [];
+  const command = [...prefix, process.execPath, ...(options.nodeArguments ?? []), options.workerScript];
+  const child = spawn(command[0] ?? '', command.slice(1), {
+    cwd: options.directory ?? process.cwd(),
+    env: {
+      ...(options.environment ?? process.env),
+      LAMEDUCK_WORKER: JSON.stringify(assignment(options, place)),
+    },
+    stdio: [
+      'ignore',
+      'inherit',
+      'inherit',
+      fd,
+      'ipc',
+      ...(options.hangStack === true ? ['pipe' as const] : []),
+    ],
+  });
+  const isLowered = prefix.length > 0 && child.pid !== undefined;
+  return { child, background: isLowered ? followBackground(child.pid, options.logger) : undefined };
+}
+
 /** False without a channel. A worker that has just gone is told by its exit, not here. */
 function tell(child: ChildProcess, message: MasterToWorker): boolean {
   if (child.connected) child.send(message, () => undefined);
@@ -113,10 +139,7 @@ function sendHandle(child: ChildProcess, message: MasterToWorker, handle: Connec
   }
 }
 
-function assignment(
-  options: MasterOptions,
-  { id, generation }: { readonly id: number; readonly generation: number },
-): WorkerAssignment {
+function assignment(options: MasterOptions, { id, generation }: WorkerPlace): WorkerAssignment {
   const compileCache = openCompileCache(options.environment ?? process.env);
   const { entry, graceMs, killMarginMs, lingerMs, keepAliveMs, readinessPath, livenessPath } = options;
   return {

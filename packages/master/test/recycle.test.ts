@@ -15,10 +15,12 @@ it('R20: recycling by max requests with jitter under load loses nothing, in turn
   });
   const load = new Load(await master.ready(), { keepAlive: 12, fresh: 4, thoughtful: 8 });
   const startedAt = performance.now();
+  // On a machine that is never idle each replacement stays in the background for a second.
+  const mostMs = 40_000;
   const recycled = (): number => master.log.filter((line) => line.msg === 'worker recycled').length;
   let most = 0;
   let least = Number.POSITIVE_INFINITY;
-  while (performance.now() - startedAt < 20_000 && (recycled() < 8 || load.sent < 5000)) {
+  while (performance.now() - startedAt < mostMs && (recycled() < 8 || load.sent < 5000)) {
     const { workers } = await master.status();
     most = Math.max(most, workers.length);
     least = Math.min(least, workers.filter((worker) => worker.state === 'ready').length);

@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+
+export const connections = 32;
+// the loader has a core of its own, so that it does not take turns with the server that it measures
+const loaderCpu = '1';
+
+/** Where `wrk` is. A loader in Node costs more than the servers where each request has a connection of its own. */
+export const wrk: string = process.env['LAMEDUCK_WRK'] ?? 'wrk';
+
+/** Connections that are kept, or one for each request. */
+export type Traffic = 'keep' | 'close';
+
+/** What the clients have seen. */
+export interface Answers {
+  readonly answered: number;
+  /** A second. */
+  readonly rate: number;
+  /** Milliseconds. */
+  readonly p99: number;
+  readonly failed: number;
+}
+
+const unitMs: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000 };
+
+/** Puts load on a port of this machine, for whole seconds. */
+export async function runWrk(port: number, traffic: Traffic, runMs: number): Promise<Answers> {
+  const seconds = Math.max(1, Math.round(runMs / 1000));
+  const header = traffic === 'close' ? ['-H', 'Connection: close'] : [];
+  const words = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', ...header];
+  const loader = spawn('taskset', ['-c', loaderCpu, wrk, ...words, `http://127.0.0.1:${port}/`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [output] = await Promise.all([text(loader.stdout), once(loader, 'close')]);
+  const answered = Number(/(\d+) requests in/.exec(output)?.[1] ?? 0);
+  const [, p99 = '', unit = ''] = /99%\s+([\d.]+)(us|ms|s)/.exec(output) ?? [];
+  if (answered === 0 || unit === '') throw new Error(`wrk: ${output}`);
+  const sockets = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(output);
+  const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(output)?.[1] ?? 0);
+  const failed = (sockets?.slice(1) ?? []).reduce((sum, number) => sum + Number(number), refused);
+  const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1] ?? 0);
+  return { answered, rate, p99: Number(p99) * (unitMs[unit] ?? 0), failed };
+}
