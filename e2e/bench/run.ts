@@ -11,6 +11,7 @@ import { sayGate } from './gate.ts';
 import { installPeers } from './peers.ts';
 import { sayLosses, sayReloads } from './reload.ts';
 import { bare, cluster, gunicorn, lameduck, pm2, watt } from './targets.ts';
+import { requireWrk } from './wrk.ts';
 
 const { values } = parseArgs({
   options: {
@@ -35,6 +36,7 @@ async function saySpeed(): Promise<void> {
   await compare(lameduck(2), gunicorn(2), 'keep', rounds);
 }
 
+requireWrk();
 // the gate has no peer to install
 if (values.only !== 'gate') installPeers();
 if (values.long) {

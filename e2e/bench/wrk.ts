@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 
@@ -8,6 +8,14 @@ const loaderCpu = '1';
 
 /** Where `wrk` is. A loader in Node costs more than the servers where each request has a connection of its own. */
 export const wrk: string = process.env['LAMEDUCK_WRK'] ?? 'wrk';
+
+/** @throws Error where there is none, before half of a benchmark has been run. */
+export function requireWrk(): void {
+  if (spawnSync(wrk, ['-v']).error === undefined) return;
+  throw new Error(
+    `Cannot put load on anything: wanted wrk (apt-get install wrk): current value is no "${wrk}" on PATH`,
+  );
+}
 
 /** Connections that are kept, or one for each request. */
 export type Traffic = 'keep' | 'close';
