@@ -59,6 +59,15 @@ describe('lameduck init --nginx', { concurrency: 3 }, () => {
     assert.match(stderr, /write "proxy_pass http:\/\/shop-api;" where it says shop_api/);
   });
 
+  it('takes a hash over as it is, consistent or not', async (test) => {
+    for (const balance of ['hash $cookie_Shop', 'hash $host$uri consistent']) {
+      const folder = new CommandFolder(test);
+      folder.write('nginx.conf', nginxConf(folder.path, shop.replace('least_conn', balance)));
+      assert.equal((await folder.run(['init', '--nginx', 'nginx.conf'])).code, 0);
+      assert.equal(written(folder).balance, balance);
+    }
+  });
+
   it('gives a configuration that check accepts, with or without a pattern that includes our file', async (test) => {
     const folder = new CommandFolder(test);
     const plain = shop.replace(/ {2}sticky.*;|; sticky cookie x;/, ';').replace('shop_api', 'shop');

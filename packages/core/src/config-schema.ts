@@ -9,7 +9,8 @@ import { hooks, rollout } from './config-rollout.ts';
 
 // Names and keys reach nginx, Lua, file names and process titles: nothing but these characters ever does.
 const namePattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
-const balancePattern = /^(round_robin|least_conn|ip_hash|hash (\$[a-z_][a-z0-9_]*|[A-Za-z0-9_.:-])+)$/;
+const balancePattern =
+  /^(round_robin|least_conn|ip_hash|hash (\$[A-Za-z_]\w*|[A-Za-z0-9_.:-])+( consistent)?)$/;
 const environmentName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 const name = z.string().regex(namePattern, {
@@ -89,7 +90,8 @@ const node = z.strictObject({
 });
 
 const balance = z.string().regex(balancePattern, {
-  error: 'must be round_robin, least_conn, ip_hash or hash KEY (nginx variables such as $request_uri)',
+  error:
+    'must be round_robin, least_conn, ip_hash, hash KEY or hash KEY consistent (KEY: nginx variables such as $request_uri)',
 });
 
 const sticky = z.strictObject({

@@ -7,7 +7,7 @@ import type { PassiveLimits } from './passive-health.ts';
 /** How an edge spreads requests over the nodes in rotation. */
 export type Balance =
   | { readonly type: 'round_robin' | 'least_conn' | 'ip_hash' }
-  | { readonly type: 'hash'; readonly key: string };
+  | { readonly type: 'hash'; readonly key: string; readonly isConsistent: boolean };
 
 /** Each client stays with one node, by a cookie that nginx sets. */
 export interface StickyConfig {

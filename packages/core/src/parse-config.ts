@@ -89,7 +89,8 @@ function toNode(node: NodeDocument, { health: service, rollout }: ConfigDocument
 }
 
 function toBalance(text: string): Balance {
-  if (text.startsWith('hash ')) return { type: 'hash', key: text.slice(5) };
+  const [method, key, consistent] = text.split(' ');
+  if (method === 'hash') return { type: 'hash', key: key ?? '', isConsistent: consistent !== undefined };
   return { type: text as 'round_robin' | 'least_conn' | 'ip_hash' };
 }
 

@@ -15,6 +15,24 @@ function withNode(node: Record<string, unknown>): unknown {
 }
 
 describe('parseConfig', () => {
+  it('takes each way to balance as nginx names it, and no other', () => {
+    const balanceOf = (balance: string): unknown => {
+      const parsed = parseConfig({ ...validDocument(), balance });
+      return parsed.ok ? parsed.config.balance : undefined;
+    };
+    assert.deepEqual(balanceOf('least_conn'), { type: 'least_conn' });
+    assert.deepEqual(balanceOf('hash $cookie_Shop'), {
+      type: 'hash',
+      key: '$cookie_Shop',
+      isConsistent: false,
+    });
+    assert.deepEqual(balanceOf('hash $host$uri consistent'), {
+      ...{ type: 'hash', key: '$host$uri', isConsistent: true },
+    });
+    for (const other of ['random', 'random two least_conn', 'least_time header', 'hash', 'hash $uri fast'])
+      assert.equal(balanceOf(other), undefined, other);
+  });
+
   it('fills every default and freezes the result', () => {
     const parsed = parseConfig(validDocument());
     assert.ok(parsed.ok);

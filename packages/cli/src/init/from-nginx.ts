@@ -156,6 +156,7 @@ function readServers({ name, servers }: Upstream): Pick<Draft, 'nodes' | 'notes'
   throw unusable(name, 'an upstream must have a server that can be a node', notes.join('; ') || 'no server');
 }
 
+const hashWords = /^(\$[A-Za-z_]\w*|[A-Za-z0-9_.:-])+( consistent)?$/;
 const methods = new Set(['least_conn', 'ip_hash']);
 const replaced = new Set(['zone', 'keepalive', 'keepalive_timeout', 'keepalive_requests', 'keepalive_time']);
 
@@ -163,9 +164,8 @@ function readBalance(settings: readonly Directive[]): { balance?: string; notes:
   let balance: string | undefined;
   const notes: string[] = [];
   for (const { name, words, file, line } of settings) {
-    const key = words[0] ?? '';
     if (methods.has(name)) balance = name;
-    else if (name === 'hash' && /^(\$[a-z_][a-z0-9_]*|[A-Za-z0-9_.:-])+$/.test(key)) balance = `hash ${key}`;
+    else if (name === 'hash' && hashWords.test(words.join(' '))) balance = `hash ${words.join(' ')}`;
     else if (!replaced.has(name)) {
       notes.push(
         `${file}:${line} ${[name, ...words].join(' ').slice(0, 80)}: no counterpart; requests are balanced by ${balance ?? 'round_robin'}`,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { describe, it } from 'node:test';
 import type { NginxBalance } from '../../src/adapters/nginx/options.ts';
+import type { EdgeNode } from '../../src/ports/edge.ts';
 import { type Backend, type Bench, ignore, makeBench, soon, until } from './harness.ts';
 
 // The same requests to two edges that differ in nothing but the gate: nginx balances by itself in the one, and in the
@@ -12,11 +13,18 @@ type Ask = (bench: Bench) => Promise<readonly string[]>;
 
 const weights = [1, 2, 3];
 
-async function makePair(balance: NginxBalance): Promise<readonly [gate: Bench, plain: Bench]> {
+// Both in front of the same nodes where a key decides: the picks are to be the same then, not only the shares.
+async function makePair(
+  balance: NginxBalance,
+  isKeyed: boolean,
+): Promise<readonly [gate: Bench, plain: Bench]> {
   const weighted = (backend: Backend, index: number) => ({ ...backend.node, weight: weights[index] ?? 1 });
-  const make = (mode: 'gate' | 'reload'): Promise<Bench> =>
-    makeBench({ kind: 'managed', mode, more: { balance }, nodesOf: (backends) => backends.map(weighted) });
-  return [await make('gate'), await make('reload')];
+  const make = (mode: 'gate' | 'reload', nodes?: readonly EdgeNode[]): Promise<Bench> => {
+    const nodesOf = (backends: readonly Backend[]) => nodes ?? backends.map(weighted);
+    return makeBench({ kind: 'managed', mode, more: { balance }, nodesOf });
+  };
+  const gate = await make('gate');
+  return [gate, await make('reload', isKeyed ? gate.options.nodes : undefined)];
 }
 
 /** The node of one request on a connection of its own, from this address. */
@@ -76,26 +84,30 @@ const atOnce: Ask = async (bench) => {
 };
 const isWaiting = (path: string): boolean => path === '/wait-all';
 
-// least_conn: each of two workers may be one request off in each node. Keys: nginx's hash knows nodes by address, ours by name.
+// least_conn: what is picked within a millisecond by two workers.
 const cases: readonly { balance: NginxBalance; ask: Ask; within: number; isKeyed: boolean }[] = [
   { balance: { type: 'round_robin' }, ask: oneByOne, within: 0.03, isKeyed: false },
   { balance: { type: 'least_conn' }, ask: atOnce, within: 0.09, isKeyed: false },
-  { balance: { type: 'ip_hash' }, ask: byAddress, within: 0.15, isKeyed: true },
-  { balance: { type: 'hash', key: '$arg_user' }, ask: byUser, within: 0.2, isKeyed: true },
+  { balance: { type: 'ip_hash' }, ask: byAddress, within: 0, isKeyed: true },
+  { balance: { type: 'hash', key: '$arg_user' }, ask: byUser, within: 0, isKeyed: true },
+  { balance: { type: 'hash', key: '$arg_user', isConsistent: true }, ask: byUser, within: 0, isKeyed: true },
 ];
 
 describe('requests go where nginx itself would send them', () => {
   for (const { balance, ask, within, isKeyed } of cases) {
-    it(`${balance.type}: with nothing out, with one node out, and when it is back`, async (t) => {
-      const [gate, plain] = await makePair(balance);
+    const consistent = 'isConsistent' in balance ? ' consistent' : '';
+    it(`${balance.type}${consistent}: with nothing out, with one node out, and when it is back`, async (t) => {
+      const [gate, plain] = await makePair(balance, isKeyed);
       try {
         await Promise.all([gate.edge.open([], soon()), plain.edge.open([], soon())]);
         const [all, itsAll] = [await ask(gate), await ask(plain)];
         assertAlike(all, itsAll, within, 'nothing out');
+        if (isKeyed) assert.deepEqual(all, itsAll);
         await Promise.all([gate.edge.remove('b', ignore, soon()), plain.edge.remove('b', ignore, soon())]);
         const [without, itsWithout] = [await ask(gate), await ask(plain)];
         assertAlike(without, itsWithout, within, 'b out');
         assert.ok(!without.includes('b'));
+        if (isKeyed) assert.deepEqual(without, itsWithout);
         if (isKeyed)
           for (const [index, node] of all.entries())
             if (node !== 'b') assert.equal(without[index], node, `key ${index} has moved`);

@@ -25,6 +25,7 @@ async function statuses(bench: Bench, path: string, count: number): Promise<Reco
   return counts;
 }
 
+const byPath = { balance: { type: 'hash', key: '$uri' } } as const;
 const leastConn = { balance: { type: 'least_conn' } } as const;
 
 describe('after requests that every node has cut off, healthy nodes answer each one', () => {
@@ -38,7 +39,7 @@ describe('after requests that every node has cut off, healthy nodes answer each 
 
   it('where the user has Lua hooks, so that the gate is told of no end', async () => {
     const http = 'log_by_lua_block { local x = 1 }';
-    await withBench({ kind: 'attached', mode: 'gate', http, more: leastConn }, async (bench) => {
+    await withBench({ kind: 'attached', mode: 'gate', http, more: byPath }, async (bench) => {
       assert.deepEqual(await statuses(bench, '/die', 3), { 502: 3 });
       assert.deepEqual(await statuses(bench, '/', 60), { 200: 60 });
     });

@@ -5,6 +5,7 @@ import { createNginxEdge } from '../../src/adapters/nginx/edge.ts';
 import type { NginxBalance } from '../../src/adapters/nginx/options.ts';
 import { type Bench, ignore, makeBench, send, soon, until } from './harness.ts';
 import { startLoad } from './load.ts';
+import { refusal } from './refusal.ts';
 import { beginUpload } from './slow-client.ts';
 
 const names = ['a', 'b', 'c'] as const;
@@ -115,6 +116,30 @@ describe('the gate of a managed nginx', () => {
       assert.deepEqual([status, body], [200, 'b POST 2000']);
     assert.equal(bench.backends.flatMap(({ asked }) => asked).filter((url) => url === '/held').length, 5);
     await restoreAll(bench);
+  });
+
+  it('E30: where no node comes back in time, each request that waited gets 503 with Retry-After and no node sees it', async () => {
+    const short = await makeBench({ kind: 'managed', mode: 'gate', more: { holdMs: 400 } });
+    try {
+      await short.edge.open([...names], soon());
+      const began = performance.now();
+      const refused = await Promise.all(
+        Array.from({ length: 10 }, (_, index) =>
+          refusal(short.port, '/late', index % 2 === 0 ? 'GET' : 'POST', index % 2 === 0 ? '' : 'body'),
+        ),
+      );
+      const ms = performance.now() - began;
+      assert.ok(ms >= 400 && ms < 5_000, `${ms} ms`);
+      for (const one of refused) assert.deepEqual(one, { status: 503, retryAfter: '5' });
+      assert.deepEqual(
+        short.backends.flatMap(({ asked }) => asked),
+        [],
+      );
+      await short.edge.restore('b', ignore, soon());
+      assert.deepEqual(await send(short.port, { path: '/late' }), { status: 200, body: 'b GET 0' });
+    } finally {
+      await short.dispose();
+    }
   });
 
   it('a POST that a node cut off is not sent to another one, gated or not', async () => {

@@ -7,23 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createNginxEdge } from '../../src/adapters/nginx/edge.ts';
 import { type Bench, ignore, makeBench, send, soon, until } from './harness.ts';
 import { startLoad } from './load.ts';
+import { refusal } from './refusal.ts';
 import { beginUpload } from './slow-client.ts';
-
-interface Refused {
-  readonly status: number | undefined;
-  readonly retryAfter: string | undefined;
-}
-
-/** One GET; the status and when to come again. */
-async function refusal(port: number, path: string): Promise<Refused> {
-  const [answer] = (await once(
-    request({ host: '127.0.0.1', port, path, agent: false }).end(),
-    'response',
-  )) as [IncomingMessage];
-  answer.resume();
-  await once(answer, 'end');
-  return { status: answer.statusCode, retryAfter: answer.headers['retry-after'] };
-}
 
 function asked(bench: Bench, path: string): number {
   return bench.backends.flatMap((backend) => backend.asked).filter((one) => one === path).length;

@@ -2,10 +2,13 @@ import { latencyBucketsMs } from '@lameduck/core';
 import { balanceLua } from './gate-balance-lua.ts';
 import { controlLua } from './gate-control-lua.ts';
 import { countLua } from './gate-count-lua.ts';
+import { hashLua } from './gate-hash-lua.ts';
 import { holdLua } from './gate-hold-lua.ts';
+import { loadLua } from './gate-load-lua.ts';
 import { pickLua } from './gate-lua.ts';
 import { formatGateState } from './gate-state.ts';
 import { trafficControlLua, trafficLua } from './gate-traffic-lua.ts';
+import type { NginxBalance } from './options.ts';
 import type { IncludeSpec } from './render-include.ts';
 import type { ResolvedNode } from './resolve-nodes.ts';
 import { luaString, parseHashKey, safeAddress, safeName, safeWeight } from './text-safety.ts';
@@ -50,7 +53,7 @@ export function renderBalancer(spec: IncludeSpec): string[] {
     'if not gate then',
     'gate = (function()',
     renderConfig(spec),
-    balanceLua.trim(),
+    ...balanceParts(spec),
     ...(countsTraffic(spec) ? [trafficLua.trim()] : []),
     countLua.trim(),
     pickLua.trim(),
@@ -61,6 +64,11 @@ export function renderBalancer(spec: IncludeSpec): string[] {
     'gate.balance()',
     '}',
   ];
+}
+
+function balanceParts({ balance }: IncludeSpec): string[] {
+  if (balance.type === 'round_robin') return [balanceLua.trim()];
+  return [(balance.type === 'least_conn' ? loadLua : hashLua).trim(), balanceLua.trim()];
 }
 
 /** The same for the upstream of last resort, which only requests reach that the service's own has had before. */
@@ -110,7 +118,7 @@ function renderConfig(spec: IncludeSpec): string {
     `dict = ${luaString(dictName(spec.service))}, token = ${luaString(spec.token)},`,
     // On a line of its own: the one line of the file that differs between two states of the gate.
     `seed = ${luaString(formatGateState(spec.state))},`,
-    `balance = ${luaString(balanceInLua(spec))}, native = ${isNative}, hold_seconds = ${Math.max(0, spec.holdMs) / 1000},`,
+    `balance = ${luaString(balanceInLua(spec.balance))}, native = ${isNative}, hold_seconds = ${Math.max(0, spec.holdMs) / 1000},`,
     ...(countsTraffic(spec) ? [`traffic = ${luaString(trafficDictName(spec.service))},`] : []),
     `tells_sessions = ${spec.tellsSessions === true && spec.isCounting},`,
     `key = { ${key.map((part) => ('text' in part ? `{ text = ${luaString(part.text)} }` : `{ variable = ${luaString(part.variable)} }`)).join(', ')} },`,
@@ -118,9 +126,8 @@ function renderConfig(spec: IncludeSpec): string {
   ].join('\n');
 }
 
-// Without the log hook nobody counts the load of a node down, so that least_conn could not work.
-function balanceInLua(spec: IncludeSpec): string {
-  return spec.balance.type === 'least_conn' && !spec.isCounting ? 'round_robin' : spec.balance.type;
+function balanceInLua(balance: NginxBalance): string {
+  return balance.type === 'hash' && balance.isConsistent === true ? 'consistent' : balance.type;
 }
 
 const renderedPeers = new WeakMap<readonly ResolvedNode[], string>();

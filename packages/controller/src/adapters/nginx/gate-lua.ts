@@ -32,11 +32,12 @@ local function read_ramps(list)
   end
 end
 
+-- As it is now, and as it is once it does not rise any more.
 local function weight_of(peer)
   local ramp = ramps[peer.name]
-  if not ramp then return peer.weight end
+  if not ramp then return peer.weight, peer.weight end
   local share = (ngx.now() - ramp.began) / ramp.seconds
-  return peer.weight * math.max(LEAST_SHARE, math.min(1, share))
+  return peer.weight * math.max(LEAST_SHARE, math.min(1, share)), peer.weight
 end
 
 local function refresh(text)
@@ -102,11 +103,14 @@ local note_traffic = config.traffic and make_traffic(ngx.shared[config.traffic],
 local function candidates(id)
   local seen, now, sound, untried = tried[id], ngx.now(), {}, {}
   for _, peer in ipairs(rest) do
-    if not (seen and seen[peer.name]) then
+    local name = peer.name
+    if failed_until[name] and failed_until[name] <= now then failed_until[name] = nil end
+    if not (seen and seen[name]) then
       untried[#untried + 1] = peer
-      if (failed_until[peer.name] or 0) <= now then sound[#sound + 1] = peer end
+      if not failed_until[name] then sound[#sound + 1] = peer end
     end
   end
+  if #sound == #rest then return rest end
   return #sound > 0 and sound or untried
 end
 

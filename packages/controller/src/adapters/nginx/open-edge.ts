@@ -19,7 +19,7 @@ import { findMaster, isShuttingDown, listWorkers } from './master.ts';
 import { lookAtMaster, notRunning, type Opened } from './opened.ts';
 import type { NginxEdgeOptions } from './options.ts';
 import { describeRefusal, requireSignal } from './permissions.ts';
-import { fileTexts, listPlans, type Plan, planFiles, planInclude } from './plan.ts';
+import { explainRefusal, fileTexts, listPlans, type Plan, planFiles, planInclude } from './plan.ts';
 import { loadWritten, refuseUpgrade } from './reload-change.ts';
 import { type IncludeHeader, type IncludeSpec, parseIncludeHeader } from './render-include.ts';
 import { type ResolvedNode, resolveNodes } from './resolve-nodes.ts';
@@ -130,7 +130,7 @@ export async function writeFirstPlan(ground: Ground): Promise<Attempt> {
     }
   }
   const lines = refusals.map(({ details }, index) => `${plans[index]?.mode}: ${details['line']}`);
-  throw rejected(ground.options.name, [...new Set(lines)].join('; '));
+  throw rejected(ground.options.name, [...new Set(lines)].join('; ') + explainRefusal(ground.options, lines));
 }
 
 async function writePlan(ground: Ground, plan: Plan): Promise<Attempt> {

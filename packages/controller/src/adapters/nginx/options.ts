@@ -2,10 +2,10 @@ import type { Address } from '@lameduck/core';
 import type { Logger } from 'pino';
 import type { EdgeNode } from '../../ports/edge.ts';
 
-/** How requests are spread over the nodes. `key` holds nginx variables and the characters `- _ . :` only. */
+/** How requests are spread over the nodes: each as nginx's own method of the name. `key` holds nginx variables and the characters `- _ . :` only. */
 export type NginxBalance =
   | { readonly type: 'round_robin' | 'least_conn' | 'ip_hash' }
-  | { readonly type: 'hash'; readonly key: string };
+  | { readonly type: 'hash'; readonly key: string; readonly isConsistent?: boolean };
 
 /** nginx's own sticky sessions (1.29.6); reload mode only. */
 export interface NginxSticky {

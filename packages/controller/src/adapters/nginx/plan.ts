@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { LameduckError } from '@lameduck/core';
 import type { EdgeMode } from '../../ports/edge.ts';
 import { isAtLeast, luaModuleFiles, type NginxBuild } from './build.ts';
+import { consistentWeightLimit } from './gate-hash-lua.ts';
 import type { GateState } from './gate-state.ts';
 import { maxOpenFiles, workerUser } from './managed.ts';
 import type { NginxEdgeOptions } from './options.ts';
@@ -25,13 +26,43 @@ export function listPlans(options: NginxEdgeOptions, build: NginxBuild): readonl
   if (options.sticky !== undefined) requireSticky(options, build);
   if (options.mode === 'reload' || options.sticky !== undefined) return [reload];
   const counting: Plan = { mode: 'gate', isCounting: true };
+  const problem = refuseBalance(options);
+  if (options.mode === 'auto' && problem !== undefined) return [reload];
+  if (problem !== undefined) throw problem;
   const managedGate = luaModuleFiles(build, options.environment) === undefined ? [] : [counting];
-  // An attached nginx may have http-level hooks of its own, of which nginx allows one each.
-  const gates = options.kind === 'attached' ? [counting, { ...counting, isCounting: false }] : managedGate;
+  const gates = options.kind === 'attached' ? attachedGates(options, counting) : managedGate;
   if (options.mode === 'auto') return [...gates, reload];
   if (gates.length > 0) return gates;
   const message = `Cannot gate edge "${options.name}": nginx must have the Lua module (Debian: apt-get install libnginx-mod-http-lua; or set LAMEDUCK_NGINX_MODULES): current value is ${build.server} without it`;
   throw new LameduckError('binaryMissing', message, { edge: options.name });
+}
+
+// An attached nginx may have http-level hooks of its own, of which nginx allows one each. Then no request's end is known, and
+// least_conn has nothing to go by.
+function attachedGates({ balance }: NginxEdgeOptions, counting: Plan): readonly Plan[] {
+  return balance.type === 'least_conn' ? [counting] : [counting, { ...counting, isCounting: false }];
+}
+
+/** What nginx cannot know of why it refused: to be added to its own lines. ngx_lua does not name the directive. */
+export function explainRefusal({ balance }: NginxEdgeOptions, lines: readonly string[]): string {
+  const isHook = lines.some((line) => /(\[emerg\]|_by_lua\w*" directive) is duplicate in /.test(line));
+  if (balance.type !== 'least_conn' || !isHook) return '';
+  return ' (with least_conn the gate needs log_by_lua and header_filter_by_lua at http level, to know when a request ends: remove those of your own, or use mode reload or another balance)';
+}
+
+/** Why the gate cannot balance by these weights; `undefined` where it can. */
+export function refuseBalance({
+  name,
+  balance,
+  nodes,
+}: Pick<NginxEdgeOptions, 'name' | 'balance'> & {
+  readonly nodes: readonly { readonly weight: number }[];
+}): LameduckError | undefined {
+  const total = nodes.reduce((sum, { weight }) => sum + weight, 0);
+  const isHeavy = balance.type === 'hash' && balance.isConsistent === true && total > consistentWeightLimit;
+  if (!isHeavy) return undefined;
+  const message = `Cannot gate edge "${name}": with hash KEY consistent the weights of all nodes must sum up to at most ${consistentWeightLimit} (make each smaller by the same factor, or use mode reload): current value is ${total}`;
+  return new LameduckError('config', message, { edge: name });
 }
 
 // An nginx that was built without it is refused by `nginx -t`, whose own line is shown.

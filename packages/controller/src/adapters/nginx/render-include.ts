@@ -129,7 +129,9 @@ function renderMethod(balance: NginxBalance): string[] {
     case 'round_robin':
       return [];
     case 'hash':
-      return parseHashKey(balance.key).length > 0 ? [`hash ${balance.key} consistent;`] : [];
+      return parseHashKey(balance.key).length > 0
+        ? [`hash ${balance.key}${balance.isConsistent === true ? ' consistent' : ''};`]
+        : [];
     default:
       return [`${balance.type};`];
   }

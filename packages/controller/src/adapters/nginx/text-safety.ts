@@ -5,7 +5,7 @@ import { type Address, formatAddress, LameduckError, parseAddress } from '@lamed
 // text, so that no other way in can ever inject a directive.
 
 const namePattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
-const keyPattern = /^(\$[a-z_][a-z0-9_]*|[A-Za-z0-9_.:-])+$/;
+const keyPattern = /^(\$[A-Za-z_]\w*|[A-Za-z0-9_.:-])+$/;
 
 function unsafe(what: string, value: string, wanted: string): LameduckError {
   const message = `Cannot render ${what} "${value.slice(0, 80)}": it must ${wanted}: current value is ${JSON.stringify(value.slice(0, 80))}`;
@@ -56,7 +56,7 @@ export type KeyPart = { readonly text: string } | { readonly variable: string };
 /** A hash key as its parts. Throws `config` for anything but variables and the characters `A-Z a-z 0-9 _ . : -`. */
 export function parseHashKey(key: string): readonly KeyPart[] {
   if (!keyPattern.test(key)) throw unsafe('hash key', key, 'be nginx variables, letters, digits and _ . : -');
-  const parts = key.match(/\$[a-z_][a-z0-9_]*|[^$]+/g) ?? [];
+  const parts = key.match(/\$\w+|[^$]+/g) ?? [];
   return parts.map((part) => (part.startsWith('$') ? { variable: part.slice(1) } : { text: part }));
 }
 
