@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   logs: async () => (await import('./commands/logs.ts')).addLogs,
   ...operations(...operationKinds),
   rollout: async () => (await import('./commands/rollout.ts')).addRollout,
+  weight: async () => (await import('./commands/weight.ts')).addWeight,
   pause: async () => (await import('./commands/pause.ts')).addPause,
   resume: async () => (await import('./commands/resume.ts')).addResume,
   check: async () => (await import('./commands/check.ts')).addCheck,

@@ -15,6 +15,7 @@ import type {
   RolloutStatus,
   ServiceStatus,
   TrafficSample,
+  WeightReport,
 } from '@lameduck/core';
 import { ApiError } from './error.ts';
 import { type EventUpdate, followEvents } from './events.ts';
@@ -64,6 +65,8 @@ export interface ApiClient {
   rollout(request: RolloutOptions, onProgress: OnProgress, key?: string): Promise<RolloutReport>;
   planRollout(request: RolloutOptions): Promise<OperationPlan>;
   commandRollout(command: RolloutCommand): Promise<RolloutStatus>;
+  /** Until it is set again; without one it is the configured weight. */
+  setWeight(node: string, weight?: number): Promise<WeightReport>;
   pause(holdMs?: number): Promise<{ readonly paused: PauseStatus }>;
   resume(): Promise<object>;
   /** In Prometheus' text format. */
@@ -107,6 +110,8 @@ export function createApiClient(options: ClientOptions): ApiClient {
       post(`/v1/nodes/${encodeURIComponent(node)}/${kind}`, { ...given, dryRun: true }),
     planRollout: (request) => post('/v1/rollout', { ...request, dryRun: true }),
     commandRollout: (command) => post(`/v1/rollout/${command}`),
+    setWeight: (node, weight) =>
+      post(`/v1/nodes/${encodeURIComponent(node)}/weight`, weight === undefined ? {} : { weight }),
     pause: (holdMs) => post('/v1/pause', holdMs === undefined ? {} : { holdMs }),
     resume: () => post('/v1/resume'),
     metrics: async () => (await ask({ method: 'GET', path: '/metrics' })).text(),

@@ -64,6 +64,15 @@ describe('the client of the API', () => {
     await assert.rejects(other.status(), refused('notTheApi'));
   });
 
+  it('sets the weight of a node, and gives what it was', async () => {
+    const served = api(answer('{"node":"a","weight":3,"configured":1,"before":1}'));
+    assert.equal((await client(served).setWeight('a', 3)).before, 1);
+    assert.deepEqual(
+      served.asked.map(({ url }) => url),
+      ['http://x/v1/nodes/a/weight'],
+    );
+  });
+
   it('throws what the API says with its code, and a proxy that answers instead of it as what it is', async () => {
     const body = JSON.stringify({ error: { code: 'busy', message: 'Cannot', details: { node: 'a' } } });
     await assert.rejects(client(api(answer(body, 409))).pause(), refused('busy'));

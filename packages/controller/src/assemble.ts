@@ -25,6 +25,7 @@ import { type AuditLog, createAuditLog } from './store/audit-log.ts';
 import { createServiceStore } from './store/service-store.ts';
 import { TrafficWatch } from './traffic-watch.ts';
 import { Unsettled } from './unsettled.ts';
+import { ServiceWeights } from './weights.ts';
 
 /** What a controller is made of, wired up; nothing has begun. */
 export interface Assembly {
@@ -50,7 +51,10 @@ export interface Told {
 export function assemble(parts: ControllerParts, told: Told, closing: AbortSignal): Assembly {
   const { config, clock, logger, onEffect = () => {}, isOwner = true } = parts;
   const records = config.nodes.map((node) => createNodeRecord(node, runnerOf(parts, node.name), clock.now()));
-  const onSeen: EdgeSetParts['onSeen'] = (edge, status) => pause.review(edge, status);
+  const onSeen: EdgeSetParts['onSeen'] = (edge, status) => {
+    pause.review(edge, status);
+    weights.review(edge, status);
+  };
   const edges = createEdgeSet({ ...parts, onPoint: onPoint(records, onEffect), onSeen });
   const around = { clock, logger, signal: closing };
   const seen = { ...createSenses(parts, told, records, edges), tally: new Tally(records.map(nameOf)) };
@@ -77,7 +81,8 @@ export function assemble(parts: ControllerParts, told: Told, closing: AbortSigna
       operations.run(kind, findRecord(records, node), onProgress, options),
   });
   const pause = new ServicePause({ ...shared, unsettled: kept.unsettled, store: parts.store });
-  const life = { ...shared, ...kept, isolation, revival, operations, pause };
+  const weights = new ServiceWeights({ ...shared, store: parts.store });
+  const life = { ...shared, ...kept, isolation, revival, operations, pause, weights };
   const traffic = new TrafficWatch(records, parts.edges, around);
   const metered = { ...parts, records, traffic, tally: seen.tally, panic: () => isolation.panic };
   return {

@@ -10,6 +10,7 @@ import type {
   RolloutReport,
   RolloutStatus,
   ServiceStatus,
+  WeightReport,
 } from '@lameduck/core';
 import type { Logger } from 'pino';
 import type { OnEffect } from './effect-point.ts';
@@ -81,6 +82,8 @@ export interface Controller {
   pause(by?: string, holdMs?: number): Promise<PauseStatus>;
   /** Sends requests on again, those that wait first. */
   resume(): Promise<void>;
+  /** The node's share of the requests from now on; without one the configured. Throws `noSuchNode`, `storeFailed`, `edgeRejected`. */
+  setWeight(node: string, weight: number | undefined, by?: string): Promise<WeightReport>;
   history(limit: number): Promise<readonly HistoryEntry[]>;
   findHistory(query: HistoryQuery): Promise<readonly HistoryEntry[]>;
   /** One operation with its proofs and the times of its steps; also while it runs. */

@@ -11,6 +11,7 @@ import {
   type RolloutStatus,
   type ServiceFlags,
   type ServiceStatus,
+  type WeightReport,
 } from '@lameduck/core';
 import type { Arrivals } from './arrivals.ts';
 import { assemble, findRecord } from './assemble.ts';
@@ -161,6 +162,11 @@ class ServiceController implements Controller {
     return this.#life.pause.resume();
   }
 
+  async setWeight(node: string, weight: number | undefined, by?: string): Promise<WeightReport> {
+    this.#closing.signal.throwIfAborted();
+    return this.#life.weights.set(findRecord(this.#records, node), weight, by);
+  }
+
   history(limit: number): Promise<readonly HistoryEntry[]> {
     return this.#life.store.history(limit);
   }
@@ -191,6 +197,7 @@ class ServiceController implements Controller {
     await this.#operations.settled();
     await this.#rollouts.settled();
     await this.#life.pause.settled();
+    await this.#life.weights.settled();
     await this.#life.unsettled.close();
     this.events.close();
     try {

@@ -14,6 +14,7 @@ export async function joinService(life: ServiceLife, signal: AbortSignal): Promi
   for (const record of life.records) respectStart(record);
   await openEdges(life, signal);
   await life.pause.takeOver(true);
+  await life.weights.takeOver();
   const resumed = await settleInterrupted(life, interrupted, signal);
   const others = life.records.filter((record) => !resumed.has(record));
   await Promise.all([...resumed.values(), ...others.map((record) => joinNode(life, record, signal))]);

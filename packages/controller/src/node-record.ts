@@ -31,6 +31,8 @@ export interface NodeRecord {
   process: ProcessIdentity | undefined;
   operation: HeldOperation | undefined;
   inFlight: number;
+  /** Its share of the requests: as configured, or as set at run time (`weights.ts`). */
+  weight: number;
   /** The pid of the main process that was sent SIGTERM by somebody else and serves on until it is its turn to leave. */
   leavingPid: number | undefined;
   /** The state and when it began: kept by `noteState`. */
@@ -53,6 +55,7 @@ export function createNodeRecord(config: NodeConfig, runner: NodeRunner, now: nu
     process: undefined,
     operation: undefined,
     inFlight: 0,
+    weight: config.weight,
     leavingPid: undefined,
     shown: { state: 'stopped', since: now },
     reason: undefined,

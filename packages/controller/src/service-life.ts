@@ -13,6 +13,7 @@ import type { Revival } from './revival.ts';
 import type { ServiceStore } from './store/service-store.ts';
 import { findInterrupted, type Interrupted, settleInterrupted } from './take-over.ts';
 import type { Unsettled } from './unsettled.ts';
+import type { ServiceWeights } from './weights.ts';
 
 export interface ServiceLife {
   readonly config: Config;
@@ -23,6 +24,7 @@ export interface ServiceLife {
   readonly revival: Revival;
   readonly operations: Operations;
   readonly pause: ServicePause;
+  readonly weights: ServiceWeights;
   readonly store: ServiceStore;
   readonly unsettled: Unsettled;
   /** Whether nodes and edges start and end with the controller; else it only joins what runs (`join-service.ts`). */
@@ -55,6 +57,7 @@ async function adoptService(
   await applyWishes(life);
   await openEdges(life, signal);
   await life.pause.takeOver(true);
+  await life.weights.takeOver();
   const resumed = await settleInterrupted(life, interrupted, signal);
   const others = life.records.filter((record) => !resumed.has(record));
   await Promise.all([...resumed.values(), ...others.map((record) => adoptNode(life, record, signal))]);
@@ -82,6 +85,7 @@ async function startAfresh(life: ServiceLife, signal: AbortSignal): Promise<void
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     await openEdges(life, signal);
     await life.pause.takeOver(false);
+    await life.weights.takeOver();
     await forgetWishes(life);
   } catch (error) {
     await within(life.clock, life.config.shutdown.timeoutGracefulShutdownMs, [], (deadline) =>

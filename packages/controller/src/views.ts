@@ -55,7 +55,8 @@ export function viewNode(record: NodeRecord, now: number): NodeStatus {
     ...healthChange(record, now),
     ...(record.process === undefined ? {} : { pid: record.process.pid }),
     ...(record.process === undefined ? { workers: [] } : (record.details ?? { workers: [] })),
-    weight: config.weight,
+    weight: record.weight,
+    ...(record.weight === config.weight ? {} : { configuredWeight: config.weight }),
     ...(operation === undefined
       ? {}
       : {

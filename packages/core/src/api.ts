@@ -36,8 +36,10 @@ export interface NodeStatus {
   readonly connections?: number;
   /** What its application says of its own version. */
   readonly version?: string;
-  /** Its share of the requests, as configured. */
+  /** Its share of the requests, as configured or as set at run time (`lameduck weight`). */
   readonly weight?: number;
+  /** Where another one was set at run time. */
+  readonly configuredWeight?: number;
   /** The operation that holds the node's lock. */
   readonly operation?: {
     readonly kind: OperationKind;
@@ -74,6 +76,8 @@ export interface EdgeView {
   /** It does what is desired, and has proved it. */
   readonly isConverged: boolean;
   readonly reason?: string;
+  /** Weights that it has in place of the configured ones, by node. */
+  readonly weights?: Readonly<Record<string, number>>;
   /** Its requests wait, since when (milliseconds since 1970) and each at most how long. */
   readonly paused?: { readonly sinceMs: number; readonly holdMs: number };
   /** How many wait now. */
@@ -89,6 +93,17 @@ export interface PauseStatus {
   readonly by?: string;
   /** What the nodes were still busy with when the pause was told. */
   readonly inFlight?: number;
+}
+
+/** A weight that was set at run time. */
+export interface WeightReport {
+  readonly node: string;
+  readonly weight: number;
+  /** What the configuration says, and what it was until now. */
+  readonly configured: number;
+  readonly before: number;
+  /** Edges that are down: they follow when they are back. */
+  readonly unproven?: readonly string[];
 }
 
 /** What concerns all nodes at once. */

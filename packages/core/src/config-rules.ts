@@ -177,6 +177,14 @@ const ungatedSticky: Rule = ({ sticky, edges }) => {
   const gated = edges.find(({ mode }) => mode === 'gate');
   return [
     ...atLeast(['sticky', 'expires'], sticky.expires, 1000, 'the resolution of nginx'),
+    ...(sticky.sameSite === 'none' && !sticky.secure
+      ? [
+          {
+            path: ['sticky', 'secure'],
+            message: 'must be true with sameSite none: browsers drop the cookie else',
+          },
+        ]
+      : []),
     ...(gated === undefined
       ? []
       : [

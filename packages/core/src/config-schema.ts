@@ -105,6 +105,15 @@ const sticky = z.strictObject({
     })
     .default('/'),
   expires: duration.optional(),
+  domain: z
+    .string()
+    .max(253)
+    .regex(/^\.?[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/, {
+      error: 'must be the name of a host, such as shop.example',
+    })
+    .optional(),
+  secure: z.boolean().default(false),
+  sameSite: z.enum(['strict', 'lax', 'none']).optional(),
   drain: duration.optional(),
 });
 

@@ -15,6 +15,12 @@ export interface StickyConfig {
   readonly path: string;
   /** How long a browser keeps it; `undefined`: until it is closed. */
   readonly expiresMs: number | undefined;
+  /** For which hosts browsers send it; `undefined`: for the one that set it. */
+  readonly domain: string | undefined;
+  /** Whether browsers send it over TLS only. */
+  readonly isSecure: boolean;
+  /** Whether they send it with requests from other sites; `undefined` says nothing, and browsers take `lax`. */
+  readonly sameSite: 'strict' | 'lax' | 'none' | undefined;
   /** How long the bound clients of a node that is to be taken out still go to it, while new ones do not. */
   readonly drainMs: number;
 }

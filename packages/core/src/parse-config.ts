@@ -96,9 +96,9 @@ function toBalance(text: string): Balance {
 
 function toSticky({ sticky, shutdown }: ConfigDocument): Config['sticky'] {
   if (sticky === undefined) return undefined;
-  const { cookie, path, expires, drain } = sticky;
+  const { cookie, path, expires, domain, secure, sameSite, drain } = sticky;
   const drainMs = drain ?? shutdown.drainTimeout ?? shutdown.timeoutGracefulShutdown;
-  return { cookie, path, expiresMs: expires, drainMs };
+  return { cookie, path, expiresMs: expires, domain, isSecure: secure, sameSite, drainMs };
 }
 
 function toAvailability({ availability, nodes }: ConfigDocument): Config['availability'] {

@@ -116,10 +116,20 @@ describe('parseConfig', () => {
       const parsed = parseConfig({ ...validDocument(), shutdown: { drainTimeout: '7s' }, sticky });
       return parsed.ok ? parsed.config.sticky : undefined;
     };
-    const least = { cookie: 'shop', path: '/', expiresMs: undefined, drainMs: 7_000 };
+    const plain = {
+      path: '/',
+      expiresMs: undefined,
+      domain: undefined,
+      isSecure: false,
+      sameSite: undefined,
+    };
+    const least = { cookie: 'shop', ...plain, drainMs: 7_000 };
     assert.deepEqual(stickyOf({ cookie: 'shop' }), least);
     const all = { cookie: 'shop', path: '/x', expires: '1h', drain: '2m' };
     assert.deepEqual(stickyOf(all), { ...least, path: '/x', expiresMs: 3_600_000, drainMs: 120_000 });
+    const cookie = { cookie: 'shop', domain: '.shop.example', secure: true, sameSite: 'none' };
+    const wanted = { domain: '.shop.example', isSecure: true, sameSite: 'none' };
+    assert.deepEqual(stickyOf(cookie), { ...least, ...wanted });
     assert.equal(stickyOf(undefined), undefined);
   });
 
@@ -132,6 +142,12 @@ describe('parseConfig', () => {
     const problems = problemsOf({ ...validDocument(), sticky: { cookie: 'a;b', path: 'x' } });
     assert.match(problems.join('\n'), /sticky\.cookie: must be letters, digits and _, .*"a;b"/);
     assert.match(problems.join('\n'), /sticky\.path: must be the path of a URL, .*"x"/);
+    const none = problemsOf({ ...validDocument(), sticky: { cookie: 'c', sameSite: 'none' } });
+    assert.deepEqual(none, ['sticky.secure: must be true with sameSite none: browsers drop the cookie else']);
+    for (const domain of ['a b', 'a;b', '', '-a', 'a..b', 'x'.repeat(254)]) {
+      const [problem] = problemsOf({ ...validDocument(), sticky: { cookie: 'c', domain } });
+      assert.match(problem ?? '', /^sticky\.domain: /, domain);
+    }
   });
 
   it('says what is missing', () => {

@@ -15,6 +15,7 @@ import {
   type RolloutReport,
   type RolloutStatus,
   type ServiceStatus,
+  type WeightReport,
 } from '@lameduck/core';
 import { Agent, fetch } from 'undici';
 
@@ -93,6 +94,11 @@ export class ControllerClient {
   ): AsyncGenerator<string, undefined> {
     yield* this.#translate(this.#api.logs(node, options, signal));
     return undefined;
+  }
+
+  /** Without a weight it is the configured one again. */
+  setWeight(node: string, weight: number | undefined): Promise<WeightReport> {
+    return this.#attempt(this.#api.setWeight(node, weight));
   }
 
   pause(holdMs: number | undefined): Promise<PauseStatus> {

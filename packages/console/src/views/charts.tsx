@@ -34,6 +34,7 @@ const leaving = computed(() =>
   layers.value.map((name) => nodes.value.get(name)?.status.state === 'draining').join(),
 );
 
+const inFlight = computed<Columns>(() => stackedInFlight(traffic.value, fromMs.value, layers.value));
 const columns = {
   requests: computed<Columns>(() => columnsOf(traffic.value, fromMs.value, [({ total }) => total.requests])),
   latency: computed<Columns>(() =>
@@ -46,8 +47,8 @@ const columns = {
       ({ atMs }) => lost.get(Math.floor(atMs / 1000)) ?? 0,
     ]);
   }),
-  inFlight: computed<Columns>(() => stackedInFlight(traffic.value, fromMs.value, layers.value)),
-  busiest: computed<Columns>(() => columns.inFlight.value.slice(0, -1) as unknown as Columns),
+  inFlight,
+  busiest: computed<Columns>(() => inFlight.value.slice(0, -1) as unknown as Columns),
 };
 
 const looks = {

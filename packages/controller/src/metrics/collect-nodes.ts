@@ -19,12 +19,12 @@ export function collectNodes(
   tally: Tally,
 ): void {
   for (const record of records) {
-    const { name, weight } = record.config;
+    const { name } = record.config;
     const state = currentState(record);
     for (const one of states) page.add(families.nodeState, [name, one], Number(one === state));
     page.add(families.nodeInRotation, [name], Number(record.out.size === 0));
     page.add(families.nodeHealthy, [name], Number(record.health.verdict === 'up'));
-    page.add(families.nodeWeight, [name], weight);
+    page.add(families.nodeWeight, [name], record.weight);
     page.add(families.nodeInFlight, [name], inFlightOf(record, reading.edges));
     const sum = sums.get(name);
     if (sum !== undefined) page.addHistogram(families.nodeDuration, [name], latencyBuckets(sum));

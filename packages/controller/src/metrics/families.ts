@@ -117,7 +117,12 @@ export const families = {
     labels: ['node'],
     help: '1 where the checks of the node have risen',
   },
-  nodeWeight: { name: 'lameduck_node_weight', type: 'gauge', labels: ['node'], help: 'Configured weight' },
+  nodeWeight: {
+    name: 'lameduck_node_weight',
+    type: 'gauge',
+    labels: ['node'],
+    help: 'Weight, as configured or as set at run time',
+  },
   nodeInFlight: {
     name: 'lameduck_node_requests_in_flight',
     type: 'gauge',

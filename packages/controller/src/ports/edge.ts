@@ -58,6 +58,8 @@ export interface EdgeStatus {
   readonly gateChanges?: number;
   /** All requests wait. */
   readonly paused?: EdgePause;
+  /** Weights that were set at run time, by node; missing where all are as configured. */
+  readonly weights?: Readonly<Record<string, number>>;
   /** How many wait now, because of the pause or because no node is in rotation. */
   readonly held?: number;
   /** Why the state is what it is, where it is not `ready`. */
@@ -112,6 +114,11 @@ export interface Edge {
   pause(signal: AbortSignal, holdMs?: number): Promise<void>;
   /** Sends requests on again; resolves at once where there was no pause. */
   resume(signal: AbortSignal): Promise<void>;
+  /**
+   * Gives exactly these nodes other weights than the configured ones, until it is called again, also over a restart of the
+   * proxy; resolves when every process of the edge that takes new requests picks by them.
+   */
+  weigh(weights: ReadonlyMap<string, number>, signal: AbortSignal): Promise<void>;
   /** Upper bound of the requests that the edge has under way to the node, sessions that are left to it apart; 0 is exact. */
   inFlight(node: string, signal: AbortSignal): Promise<number>;
   /** WebSockets and event streams that are left to the node to close; missing or 0 where they count as any request. */

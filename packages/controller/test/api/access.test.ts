@@ -45,6 +45,7 @@ describe('the API on TCP', () => {
       ['/v1/pause', 'pause', 'service'],
       ['/v1/rollout/abort', 'rollout abort', 'service'],
       ['/v1/nodes/a/leave', 'leave', 'a'],
+      ['/v1/nodes/a/weight', 'weight', 'a'],
     ] as const) {
       const answer = await served.api.ask('POST', path, { token: tokens.eyes, body: '{}' });
       assert.equal(answer.status, 403, path);
@@ -85,6 +86,18 @@ describe('the API on TCP', () => {
       found.map(({ subject }) => subject),
       ['zz'],
     );
+  });
+
+  it('sets a weight for an operator, audited with its number; one that nginx would not take is refused', async () => {
+    const path = '/v1/nodes/a/weight';
+    const set = await served.api.ask('POST', path, { body: '{"weight":3}' });
+    assert.deepEqual([set.status, set.json], [200, { node: 'a', weight: 3, configured: 1, before: 1 }]);
+    const { action, subject, result } = await newest();
+    assert.deepEqual([action, subject, result], ['weight 3', 'a', 'done']);
+    for (const body of ['{"weight":0}', '{"weight":65536}', '{"weight":1.5}', '{"weight":"3"}'])
+      assert.equal((await served.api.ask('POST', path, { body })).status, 400, body);
+    assert.equal((await served.api.ask('POST', '/v1/nodes/zz/weight', { body: '{"weight":3}' })).status, 404);
+    assert.equal((await served.api.ask('POST', path, { body: '{}' })).status, 200);
   });
 
   it('never shows a token, neither in answers nor in the audit log', async () => {

@@ -184,7 +184,7 @@ export async function makeBench(wanted: BenchOptions): Promise<Bench> {
     pidFile,
     include,
     startNginx: async () => {
-      await run(nginxBinary, command);
+      await run(options.nginx ?? nginxBinary, command);
       await until(() => findMaster(pidFile) !== undefined);
     },
     killNginx,
@@ -216,7 +216,7 @@ async function prepareUser(bench: Bench, conf: string, wanted: BenchOptions): Pr
   );
   writeFileSync(
     conf,
-    `${luaModules}
+    `${wanted.more?.nginx === undefined ? luaModules : ''}
     user root; worker_processes 2; pid ${bench.pidFile}; error_log ${join(bench.folder, 'user.log')};
     events { worker_connections 512; }
     http {

@@ -164,6 +164,58 @@ if (!existsSync(nginx)) {
       }
     });
 
+    it('the cookie has the domain and the flags that are wanted, and a browser is sent no more of it', async () => {
+      const flags = { path: '/shop', expiresMs: 60_000, domain: 'shop.example', isSecure: true };
+      const kept = { cookie, ...flags, sameSite: 'strict' as const, drainMs: 0 };
+      const bench = await makeBench({ kind: 'managed', mode: 'auto', more: { nginx, sticky: kept } });
+      try {
+        await bench.edge.open([], soon());
+        const answer = await fetch(`http://127.0.0.1:${bench.port}/`);
+        const [name, ...attributes] = (answer.headers.get('set-cookie') ?? '').split('; ');
+        assert.match(name ?? '', /^shop_node=[0-9a-f]+$/);
+        const told = attributes.map((one) => one.toLowerCase()).filter((one) => !one.startsWith('expires='));
+        const all = [
+          'domain=shop.example',
+          'httponly',
+          'max-age=60',
+          'path=/shop',
+          'samesite=strict',
+          'secure',
+        ];
+        assert.deepEqual(told.sort(), all);
+      } finally {
+        await bench.dispose();
+      }
+    });
+
+    it('E24: an attached nginx keeps the bound client while its node drains, and moves it once after', async () => {
+      const bench = await makeBench({ ...sticky(1_000), kind: 'attached' });
+      try {
+        const { edge, port, backends } = bench;
+        await edge.open([], soon());
+        const bound = await clientOf(bench, 'a');
+        const isDraining = Promise.withResolvers<void>();
+        const drained = edge.drain?.('a', () => isDraining.resolve(), soon());
+        await Promise.race([isDraining.promise, drained]);
+        const [staying, coming] = [keepVisiting(port, bound), keepVisiting(port, '')];
+        await drained;
+        assert.equal(nodesOf(await staying.stop()), 'a 200');
+        assert.doesNotMatch(nodesOf(await coming.stop()), /a|50/);
+        await edge.remove('a', ignore, soon());
+        const asked = backends[0].asked.length;
+        const moved = await visit(port, bound);
+        assert.equal(moved.status, 200);
+        const again = keepVisiting(port, moved.jar);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        assert.equal(nodesOf(await again.stop()), `${moved.node} 200`);
+        assert.equal(backends[0].asked.length, asked, 'a was asked after the proof');
+        await edge.restore('a', ignore, soon());
+        assert.equal((await visit(port, moved.jar)).node, moved.node, 'a session moves once');
+      } finally {
+        await bench.dispose();
+      }
+    });
+
     it('E24: a node that dies while it drains: its sessions go to another one without an error', async () => {
       const bench = await makeBench(sticky(1_000));
       try {

@@ -162,6 +162,11 @@ describe('the rendered configuration', () => {
     assert.equal(parseIncludeHeader(text)?.fingerprint, '0');
     const steady = renderInclude({ ...spec, sticky: { ...sticky, expiresMs: undefined } });
     assert.match(steady, /sticky cookie shop_node httponly path=\/shop;/);
+    const strict = { ...sticky, domain: '.shop.example', isSecure: true, sameSite: 'none' as const };
+    assert.match(
+      renderInclude({ ...spec, sticky: strict }),
+      /sticky cookie shop_node expires=2s domain=\.shop\.example httponly secure samesite=none path=\/shop;/,
+    );
     assert.equal(parseIncludeHeader(steady)?.fingerprint, spec.fingerprint);
     assert.doesNotMatch(steady, /drain;/);
     assert.doesNotMatch(renderInclude(spec), /sticky/);
@@ -239,12 +244,12 @@ describe('text that could inject a directive or Lua', () => {
     );
   });
 
-  it('is refused in the name and the path of a sticky cookie', () => {
+  it('is refused in the name, the path and the domain of a sticky cookie', () => {
     const spec = { ...specOf({ ...harmless, nodes: [one] }), mode: 'reload' as const };
     const good = { cookie: 'c', path: '/', expiresMs: undefined, drainMs: 0 };
     fc.assert(
       fc.property(nasty, (text) => {
-        for (const bad of [{ cookie: `${text};` }, { path: `/${text};` }]) {
+        for (const bad of [{ cookie: `${text};` }, { path: `/${text};` }, { domain: `${text};` }]) {
           assert.throws(() => renderInclude({ ...spec, sticky: { ...good, ...bad } }), isConfig);
         }
       }),

@@ -26,6 +26,7 @@ export type EdgeCall =
   | 'restore'
   | 'pause'
   | 'resume'
+  | 'weigh'
   | 'inFlight'
   | 'status'
   | 'close';
@@ -84,6 +85,7 @@ class MemoryEdge implements FakeEdge {
   readonly #traffic = new Map<string, NodeTraffic>();
   readonly #out = new Set<string>();
   #pause: EdgePause | undefined;
+  #weights: Readonly<Record<string, number>> = {};
   #state: EdgeState = 'starting';
   #generation = 0;
   #turn = 0;
@@ -191,6 +193,15 @@ class MemoryEdge implements FakeEdge {
     });
   }
 
+  async weigh(weights: ReadonlyMap<string, number>, signal: AbortSignal): Promise<void> {
+    const detail = [...weights].map(([node, weight]) => `${node}=${weight}`).join(' ');
+    await this.#run('weigh', detail, signal, async () => {
+      for (const node of weights.keys()) this.#requireNode(node);
+      if (this.#state !== 'ready') throw this.#problem('notRunning', 'it must run', this.#state);
+      this.#weights = Object.fromEntries(weights);
+    });
+  }
+
   async prepare(out: () => readonly string[], signal: AbortSignal): Promise<boolean> {
     let isStopped = false;
     await this.#run('prepare', '', signal, async () => {
@@ -223,7 +234,8 @@ class MemoryEdge implements FakeEdge {
     const reason = this.#state === 'stopped' ? { reason: 'the fake does not run' } : {};
     const generation = { generation: this.#generation };
     const pause = this.#pause === undefined ? {} : { paused: this.#pause, held: 0 };
-    return { ...base, ...generation, out: [...this.#out].sort(), ...pause, ...reason };
+    const weights = Object.keys(this.#weights).length === 0 ? {} : { weights: this.#weights };
+    return { ...base, ...generation, out: [...this.#out].sort(), ...pause, ...weights, ...reason };
   }
 
   async release(): Promise<void> {

@@ -28,6 +28,7 @@ import { placeSocket, type SocketPlace } from './socket-path.ts';
 import { watchStaleSocket } from './stale-socket.ts';
 import { drainSessions } from './sticky-drain.ts';
 import { readTraffic } from './traffic.ts';
+import { weighEdge, weightsOf } from './weigh.ts';
 
 /** An edge that is nginx: ours or the user's, with the Lua gate or by reload. Does nothing before `open`. */
 export function createNginxEdge(options: NginxEdgeOptions): Edge {
@@ -127,6 +128,15 @@ class NginxEdge implements Edge {
     await this.#queue.exclusive(() => resumeEdge(this.#requireOpened(), signal));
   }
 
+  async weigh(weights: ReadonlyMap<string, number>): Promise<void> {
+    for (const node of weights.keys()) this.#requireNode(node);
+    const applyTimeoutMs = this.#options.applyTimeoutMs ?? defaultApplyTimeoutMs;
+    await this.#queue.exclusive(async () => {
+      const opened = this.#requireOpened();
+      await this.#changing(opened, () => weighEdge(opened, weights, applyTimeoutMs));
+    });
+  }
+
   async inFlight(node: string, _signal: AbortSignal): Promise<number> {
     this.#requireNode(node);
     return await inFlight(this.#requireOpened(), node);
@@ -154,7 +164,7 @@ class NginxEdge implements Edge {
     const { generation, state } = opened.spec;
     const gateChanges = this.mode === 'gate' ? { gateChanges: state.epoch } : {};
     const about = { server: opened.build.server, generation, ...gateChanges };
-    const known = { ...base, ...about, out: [...state.out.keys()] };
+    const known = { ...base, ...about, out: [...state.out.keys()], ...weightsOf(opened) };
     const master = lookAtMaster(opened);
     if (master === undefined)
       return { ...known, state: 'stopped', reason: `no nginx master of ${opened.pidFile}` };

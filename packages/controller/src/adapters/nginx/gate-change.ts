@@ -12,6 +12,7 @@ import {
   withOut,
   withPause,
   withRamps,
+  withWeights,
 } from './gate-state.ts';
 import { lookAtMaster, type Opened, unproven, writeSeed } from './opened.ts';
 
@@ -22,6 +23,8 @@ export interface GateBeginnings {
   readonly ramps?: ReadonlyMap<string, Ramp>;
   /** A pause to begin, or the end of it; missing where it is to stay as it is. */
   readonly pause?: GatePause | 'none';
+  /** All weights that are not as configured; missing where they are to stay as they are. */
+  readonly weights?: ReadonlyMap<string, number>;
 }
 
 /**
@@ -33,13 +36,14 @@ export async function changeGate(
   opened: Opened,
   out: Iterable<string>,
   signal: AbortSignal,
-  { ramps = new Map(), pause }: GateBeginnings = {},
+  { ramps = new Map(), pause, weights }: GateBeginnings = {},
 ): Promise<number> {
   const live = (await opened.client.readGate(signal)).state;
   const disk = opened.spec.state;
   const rising = new Map([...risingRamps(live, Date.now()), ...ramps]);
   const wantedPause = pause === 'none' ? undefined : (pause ?? live.pause);
-  const wanted = withPause(withRamps(withOut(live, out), rising), wantedPause);
+  const placed = withPause(withRamps(withOut(live, out), rising), wantedPause);
+  const wanted = weights === undefined ? placed : withWeights(placed, weights);
   if (formatGateState(wanted) === formatGateState(live) && formatGateState(live) === formatGateState(disk))
     return live.epoch;
   const epoch = Math.max(live.epoch, disk.epoch);

@@ -39,7 +39,10 @@ export function renderGateHooks(spec: IncludeSpec): string[] {
   return [
     dict,
     ...traffic,
-    `header_filter_by_lua_block { ${hook('attribute')} }`,
+    // a phase costs for each request: in a server of ours nginx is asked at the change instead
+    ...(spec.ownsServer !== true || spec.tellsSessions === true
+      ? [`header_filter_by_lua_block { ${hook('attribute')} }`]
+      : []),
     `log_by_lua_block { ${hook('finish')} }`,
   ];
 }
@@ -120,6 +123,7 @@ function renderConfig(spec: IncludeSpec): string {
     `seed = ${luaString(formatGateState(spec.state))},`,
     `balance = ${luaString(balanceInLua(spec.balance))}, native = ${isNative}, hold_seconds = ${Math.max(0, spec.holdMs) / 1000},`,
     ...(countsTraffic(spec) ? [`traffic = ${luaString(trafficDictName(spec.service))},`] : []),
+    `owns_server = ${spec.ownsServer === true && spec.isCounting},`,
     `tells_sessions = ${spec.tellsSessions === true && spec.isCounting},`,
     `key = { ${key.map((part) => ('text' in part ? `{ text = ${luaString(part.text)} }` : `{ variable = ${luaString(part.variable)} }`)).join(', ')} },`,
     `peers = {\n${renderPeers(spec.nodes)} } }`,

@@ -1,26 +1,36 @@
 // The Lua code with which the gate counts what is under way; see gate-lua.ts.
 
+/** Added to the counters of what was placed by a former state; more than any of them can count. */
+export const epochMark = 1_099_511_627_776;
+
 /**
  * The state of one worker's gate and its counts; gate-lua.ts, gate-hold-lua.ts stand below it and use its names.
  *
  * `requests` has the counter of each request. While nothing is out, a request that nginx placed counts as unknown (`u:`) to
- * its end; the node that its header told is only noted in `placed`, and told to the dict once somebody waits for a node to
- * become quiet: the dict costs a lock each time. Where sessions are left to the node to close, they count apart (`s:`).
+ * its end; which node it is at is told to the dict once somebody waits for a node to become quiet: each phase and each call of
+ * the dict costs. In a server of ours, where the log phase is told of each end, nginx is asked then for what is under way
+ * (`node_of`); elsewhere what is noted may have ended long since, so that each header is noted in `placed`. For the same reason the ends of such requests (`ended`) go with the next
+ * pick's own count, or are settled by `watch` within a tenth of a second: until then the dict says more, never less. Whoever
+ * writes the state adds MARK to each `u:` counter after, so that one answer of the dict counts a request and says whether
+ * the state that it was placed by still holds. Where sessions are left to the node to close, they count apart (`s:`).
  */
-export const countLua = `
+export const countLua: string = `
 local balancer = require "ngx.balancer"
 local get_request = require("resty.core.base").get_request
-local ffi_cast = require("ffi").cast
+local ffi = require "ffi"
+local ffi_cast = ffi.cast
 local dict = ngx.shared[config.dict]
 local pid = ngx.worker.pid()
 local BUSY = -3
 local FAIL_SECONDS = 1
 local LEAST_SHARE = 0.05
 local WATCH_SECONDS = 0.1
-local requests, tried, held, placed = {}, {}, {}, {}
+local MARK = ${epochMark}
+local requests, tried, held, placed, several = {}, {}, {}, {}, {}
+local native_count, ended = 0, 0
 local session_keys, known_keys, nodes_by_key, nodes_by_address = {}, {}, {}, {}
 local state, epoch, out, rest, unknown_key, is_native, is_watched
-local ramps, rising_until = {}, 0
+local ramps, rising_until, weights = {}, 0, {}
 local pause_seconds, waiting, waiting_key = nil, {}, "h:" .. pid
 local load_by_name, failed_until = {}, {}
 
@@ -34,12 +44,25 @@ if type(get_request()) ~= "userdata" then
   request_id = function() return tonumber(ffi_cast("uintptr_t", get_request())) end
 end
 
+local function settle()
+  if ended == 0 then return end
+  dict:incr(unknown_key, -ended)
+  ended = 0
+end
+
+-- What is the last one under way here has no next pick to go with.
+local function release_unknown()
+  native_count, ended = native_count - 1, ended + 1
+  if native_count <= 0 or not is_native then settle() end
+end
+
 local function release(key)
+  if key == unknown_key then return release_unknown() end
   local left = dict:incr(key, -1)
   local node = nodes_by_key[key]
   if node then
     load_by_name[node] = load_by_name[node] - 1
-  elseif left == 0 and key ~= unknown_key then
+  elseif left and left % MARK == 0 then
     dict:delete(key)
   end
 end
@@ -50,14 +73,39 @@ local function take(key)
   if node then load_by_name[node] = load_by_name[node] + 1 end
 end
 
--- What is known of natively placed requests by their headers, told to the dict: somebody waits for a node to be quiet.
+-- As ngx.var does it, for a request that is not the one that runs. Its own memory is used, so that it has to live.
+local value, length, problem = ffi.new("unsigned char *[1]"), ffi.new("size_t[1]"), ffi.new("char *[1]")
+local NAME = "upstream_addr"
+local lowered = ffi.new("char[?]", #NAME)
+local function read_address(id)
+  local request = ffi_cast("ngx_http_request_t *", type(id) == "number" and ffi_cast("uintptr_t", id) or id)
+  local code = ffi.C.ngx_http_lua_ffi_var_get(request, NAME, #NAME, lowered, 0, value, length, problem)
+  return code == 0 and ffi.string(value[0], length[0])
+end
+
+-- The last of its tries is under way.
+local function node_of(id)
+  local is_read, address = pcall(read_address, id)
+  return is_read and address and nodes_by_address[address:match("[^, ]+$") or ""]
+end
+
+-- What is known of natively placed requests, told to the dict: somebody waits for a node to be quiet.
+local function tell(id, key)
+  local former = requests[id]
+  take(key)
+  requests[id] = key
+  release(former)
+end
+
 local function tell_placed()
   for id, key in pairs(placed) do
     placed[id] = nil
-    local former = requests[id]
-    take(key)
-    requests[id] = key
-    release(former)
+    tell(id, key)
+  end
+  if not config.owns_server then return end
+  for id, key in pairs(requests) do
+    local node = not nodes_by_key[key] and node_of(id)
+    if node then tell(id, known_keys[node]) end
   end
 end
 
@@ -72,6 +120,7 @@ local function forget(id)
   if key then
     requests[id] = nil
     if placed[id] then placed[id] = nil end
+    if several[id] then several[id] = nil end
     release(key)
   end
   if tried[id] then tried[id] = nil end

@@ -5,10 +5,11 @@
 
 /**
  * Picks peers. Body of `balancer_by_lua_block`, run once for each worker; gives the module with `balance` (balancer
- * phase), `attribute` (header filter) and `finish` (log phase); gate-hold-lua.ts adds `hold` (access phase) and gives the module.
+ * phase), `attribute` (header filter, where it is needed) and `finish` (log phase); gate-hold-lua.ts adds `hold` (access phase) and gives the module.
  *
- * The shared dict holds `state` = `EPOCH NODE@EPOCH … NODE:BEGAN:MS …` (the nodes that are out, each with the epoch
- * that took it out; the nodes whose weight rises, since when and for how long; ` :BEGAN:MS` where requests are to wait,
+ * The shared dict holds `state` = `EPOCH NODE@EPOCH … NODE=WEIGHT … NODE:BEGAN:MS …` (the nodes that are out, each with the epoch
+ * that took it out; `NODE=WEIGHT` where a weight was set at run time; the nodes whose weight rises, since when and for how
+ * long; ` :BEGAN:MS` where requests are to wait,
  * each at most so long) and counters: `k:PID:NODE` requests known to be under way to a node, `s:PID:NODE` sessions of it,
  * `h:PID` requests that wait, `u:PID:EPOCH` requests that nginx's own balancing placed,
  * whose node this phase cannot see. A count is raised first and the state compared after: whoever writes the state
@@ -34,13 +35,24 @@ end
 
 -- As it is now, and as it is once it does not rise any more.
 local function weight_of(peer)
-  local ramp = ramps[peer.name]
-  if not ramp then return peer.weight, peer.weight end
+  local weight, ramp = weights[peer.name] or peer.weight, ramps[peer.name]
+  if not ramp then return weight, weight end
   local share = (ngx.now() - ramp.began) / ramp.seconds
-  return peer.weight * math.max(LEAST_SHARE, math.min(1, share)), peer.weight
+  return weight * math.max(LEAST_SHARE, math.min(1, share)), weight
 end
 
-local function refresh(text)
+-- Whoever writes the state marks the counters that it finds: one that is new has to come before the last look.
+local function begin_unknown()
+  local former_key = unknown_key
+  unknown_key = "u:" .. pid .. ":" .. epoch
+  if is_native then prepare(unknown_key) end
+  if former_key == unknown_key then return end
+  native_count = 0
+  tell_placed()
+  if former_key and (dict:get(former_key) or 1) % MARK == 0 then dict:delete(former_key) end
+end
+
+local function read_state(text)
   if text == nil then
     dict:safe_add("state", config.seed)
     text = dict:get("state") or config.seed
@@ -53,23 +65,32 @@ local function refresh(text)
     if out[peer.name] then is_gated = true else rest[#rest + 1] = peer end
   end
   read_ramps(list)
+  weights = {}
+  for name, weight in list:gmatch(" ([a-z0-9-]+)=(%d+)") do weights[name] = tonumber(weight) end
   local pause_ms = list:match(" :%d+:(%d+)")
   pause_seconds = pause_ms and pause_ms / 1000
   if pause_seconds then rest, is_gated = {}, true end
-  is_native = config.native and not is_gated and rising_until == 0
-  local former_key = unknown_key
-  unknown_key = "u:" .. pid .. ":" .. epoch
-  if is_native then prepare(unknown_key) end
-  tell_placed()
-  if former_key and former_key ~= unknown_key and dict:get(former_key) == 0 then dict:delete(former_key) end
+  is_native = config.native and is_watched and not is_gated and rising_until == 0 and not next(weights)
 end
 
--- A worker that has nothing to do notices a change, too. Timers end in a worker that is shutting down.
+local function refresh(text)
+  repeat
+    settle()
+    read_state(text)
+    begin_unknown()
+    text = dict:get("state")
+  until text == state
+end
+
+-- A worker that has nothing to do notices a change, too. Timers end in a worker that is shutting down: it may not notice the
+-- next change, and so picks for itself what it still gets.
 local function watch(is_ending)
   if is_ending then
-    is_watched = false
+    is_watched, is_native = false, false
+    settle()
     return tell_placed()
   end
+  settle()
   local now = dict:get("state")
   if now ~= state then refresh(now) end
 end
@@ -93,8 +114,8 @@ local function start()
       prepare(session_key)
     end
   end
-  refresh(dict:get("state"))
   is_watched = ngx.timer.every(WATCH_SECONDS, watch) ~= nil
+  refresh(dict:get("state"))
 end
 
 local pick = make_pick(weight_of, load_by_name)
@@ -158,12 +179,15 @@ end
 
 local function pick_natively(id)
   local key = unknown_key
-  dict:incr(key, 1)
-  local now = dict:get("state")
-  if now ~= state then
-    release(key)
-    refresh(now)
-    return false
+  local count = dict:incr(key, 1 - ended)
+  native_count, ended = native_count + 1, 0
+  if not count or count >= MARK then
+    local now = dict:get("state")
+    if now ~= state then
+      release(key)
+      refresh(now)
+      return false
+    end
   end
   requests[id] = key
   return true
@@ -205,13 +229,18 @@ end
 function gate.attribute()
   local id = request_id()
   if ngx.is_subrequest then return forget(id) end
+  if placed[id] then placed[id] = nil end
   local key = requests[id]
   local node = key and nodes_by_key[key]
   if not key or (node and not config.tells_sessions) then return end
   if not node then
     local address = ngx.var.upstream_addr
-    node = address and (nodes_by_address[address] or nodes_by_address[address:match("[^, ]+$")])
-    if not node then return end
+    node = nodes_by_address[address]
+    if not node then
+      node = address and nodes_by_address[address:match("[^, ]+$")]
+      if not node then return end
+      several[id] = true
+    end
   end
   if config.tells_sessions and is_session() then
     placed[id] = session_keys[node]
@@ -220,11 +249,13 @@ function gate.attribute()
   else
     return
   end
-  if not (is_native and is_watched) then tell_placed() end
+  if not is_native then tell_placed() end
 end
 
 function gate.finish()
-  if note_traffic and not ngx.is_subrequest then note_traffic() end
-  forget(request_id())
+  local id = request_id()
+  local node = not several[id] and nodes_by_key[placed[id]]
+  forget(id)
+  if note_traffic and (node or config.owns_server or not ngx.is_subrequest) then note_traffic(node) end
 end
 `;

@@ -116,15 +116,23 @@ local function flush_in_time()
   end
 end
 
-return function()
+-- Each variable costs. The node is given where the header told that it was the only one; in a server of ours the answer of
+-- the only one has that node's own status, as nothing there (error_page, X-Accel-Redirect) gives another one without a try.
+local function is_fine()
+  local status = ngx.status
+  return status >= 200 and status < 400
+end
+
+return function(node)
   local var = ngx.var
-  local address = var.upstream_addr
-  if not address then return end
-  local node = nodes_by_address[address]
+  local address = not node and var.upstream_addr
+  node = node or nodes_by_address[address]
+  local status = node and config.owns_server and is_fine() and "200" or var.upstream_status
+  if not status then return end
   if node then
-    note_last(node, var.upstream_status or "-", var.upstream_response_time)
-  else
-    note_tries(address, var.upstream_status or "", var.upstream_response_time or "")
+    note_last(node, status, var.upstream_response_time)
+  elseif address then
+    note_tries(address, status, var.upstream_response_time or "")
   end
   flush_in_time()
 end

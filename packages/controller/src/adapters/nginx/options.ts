@@ -12,6 +12,9 @@ export interface NginxSticky {
   readonly cookie: string;
   readonly path: string;
   readonly expiresMs: number | undefined;
+  readonly domain?: string | undefined;
+  readonly isSecure?: boolean;
+  readonly sameSite?: 'strict' | 'lax' | 'none' | undefined;
   /** How long `drain` takes; 0 goes without. */
   readonly drainMs: number;
 }

@@ -118,6 +118,7 @@ export function planInclude(
     mode: plan.mode,
     isCounting: plan.isCounting,
     isCountingTraffic: options.isCountingTraffic !== false,
+    ownsServer: options.kind === 'managed',
     tellsSessions: options.closeSessionsAfterMs !== undefined,
     nodes,
     balance: options.balance,

@@ -15,6 +15,7 @@ import {
   quotedPath,
   safeAddress,
   safeCookie,
+  safeDomain,
   safeHex,
   safeName,
   safeUrlPath,
@@ -29,6 +30,8 @@ export interface IncludeSpec {
   readonly isCounting: boolean;
   /** Whether the traffic of each node is counted, where the hooks are. */
   readonly isCountingTraffic: boolean;
+  /** Whether the `server` is ours, so that no answer has another status than the node's. */
+  readonly ownsServer?: boolean;
   /** Whether WebSockets and event streams are counted apart, where the hooks are. */
   readonly tellsSessions?: boolean;
   readonly nodes: readonly ResolvedNode[];
@@ -99,7 +102,7 @@ function renderUpstream(spec: IncludeSpec): string[] {
     ...(spec.mode === 'gate' ? renderBalancer(spec) : renderMethod(spec.balance)),
     ...(spec.mode === 'gate'
       ? gateServers(spec.nodes).usual
-      : spec.nodes.map((node) => renderServer(node, roleOf(spec, node.name)))),
+      : spec.nodes.map((node) => renderServer(weighed(node, spec), roleOf(spec, node.name)))),
     ...(spec.mode === 'gate' ? [] : renderSticky(spec.sticky)),
     `keepalive ${keepAliveConnections};`,
     'keepalive_requests 10000;',
@@ -107,6 +110,11 @@ function renderUpstream(spec: IncludeSpec): string[] {
     'keepalive_timeout 4s;',
     '}',
   ];
+}
+
+// In gate mode the seed says it, and no reload is needed.
+function weighed(node: ResolvedNode, { state }: IncludeSpec): ResolvedNode {
+  return { ...node, weight: state.weights?.get(node.name) ?? node.weight };
 }
 
 type Role = '' | ' down' | ' drain';
@@ -119,9 +127,17 @@ function roleOf({ state, draining = [] }: IncludeSpec, node: string): Role {
 // No script needs the cookie. Without a path a browser sends it back to the folder of its first request only.
 function renderSticky(sticky: NginxSticky | undefined): string[] {
   if (sticky === undefined) return [];
-  const { cookie, path, expiresMs } = sticky;
-  const expires = expiresMs === undefined ? '' : ` expires=${Math.ceil(expiresMs / 1000)}s`;
-  return [`sticky cookie ${safeCookie(cookie)}${expires} httponly path=${safeUrlPath(path)};`];
+  const { cookie, path, expiresMs, domain, isSecure, sameSite } = sticky;
+  const words = [
+    safeCookie(cookie),
+    ...(expiresMs === undefined ? [] : [`expires=${Math.ceil(expiresMs / 1000)}s`]),
+    ...(domain === undefined ? [] : [`domain=${safeDomain(domain)}`]),
+    'httponly',
+    ...(isSecure === true ? ['secure'] : []),
+    ...(sameSite === undefined ? [] : [`samesite=${safeName(sameSite)}`]),
+    `path=${safeUrlPath(path)}`,
+  ];
+  return [`sticky cookie ${words.join(' ')};`];
 }
 
 function renderMethod(balance: NginxBalance): string[] {

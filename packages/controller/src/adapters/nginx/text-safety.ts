@@ -24,6 +24,12 @@ export function safeCookie(name: string): string {
   throw unsafe('cookie', name, 'be letters, digits and _');
 }
 
+/** The name of a host as it is. Throws `config` for anything else. */
+export function safeDomain(name: string): string {
+  if (/^\.?[A-Za-z0-9.-]{1,253}$/.test(name)) return name;
+  throw unsafe('domain', name, 'be the name of a host');
+}
+
 /** The path of a URL as it is. Throws `config` where it could be anything else. */
 export function safeUrlPath(path: string): string {
   if (/^\/[A-Za-z0-9._~/-]*$/.test(path)) return path;
@@ -69,6 +75,6 @@ export function quotedPath(path: string): string {
 
 /** A double-quoted Lua string of harmless characters. Throws `config` for any other. */
 export function luaString(text: string): string {
-  if (!/^[A-Za-z0-9 _.:@/+-]*$/.test(text)) throw unsafe('text', text, 'hold harmless characters only');
+  if (!/^[A-Za-z0-9 _.:=@/+-]*$/.test(text)) throw unsafe('text', text, 'hold harmless characters only');
   return `"${text}"`;
 }

@@ -5,7 +5,7 @@ import type { Performer } from '../perform.ts';
 import type { Act, ApiRoute } from '../route.ts';
 import { operationKind } from '../schemas/common.ts';
 import { operationLine, rolloutStatus } from '../schemas/report.ts';
-import { pausedAnswer } from '../schemas/status.ts';
+import { pausedAnswer, weightReport } from '../schemas/status.ts';
 import { nodeName } from './read-routes.ts';
 
 /** A week; a timer could take 24 days. */
@@ -22,6 +22,8 @@ const rolloutBody = z.strictObject({
   only: z.array(z.string()).optional(),
   dryRun: z.boolean().optional(),
 });
+/** nginx takes no greater one; without any it is the configured one again. */
+const weightBody = z.strictObject({ weight: z.int().min(1).max(65_535).optional() });
 const pauseBody = z.strictObject({
   holdMs: z.int().min(1).max(longestHoldMs).optional(),
   by: z.string().max(100).optional(),
@@ -39,6 +41,7 @@ const common = { method: 'post', role: 'operator' } as const;
 type Params = Readonly<Record<string, string>>;
 const leaving = ({ node = '' }: Params): Act => ({ action: 'leave', subject: node });
 const operating = ({ operation = '', node = '' }: Params): Act => ({ action: operation, subject: node });
+const weighing = ({ node = '' }: Params): Act => ({ action: 'weight', subject: node });
 const steering = ({ command = '' }: Params): Act => ({ action: `rollout ${command}`, subject: 'service' });
 const rollingOut = (): Act => ({ action: 'rollout', subject: 'service' });
 const pausing = (): Act => ({ action: 'pause', subject: 'service' });
@@ -47,10 +50,35 @@ const resuming = (): Act => ({ action: 'resume', subject: 'service' });
 /** What changes something. */
 export function actRoutes(parts: ApiParts, performer: Performer): readonly ApiRoute[] {
   return [
+    weightRoute(parts, performer),
     ...nodeRoutes(parts, performer),
     ...rolloutRoutes(parts, performer),
     ...holdRoutes(parts, performer),
   ];
+}
+
+/** The share of the requests; its path comes before the one of all operations. */
+function weightRoute({ controller }: ApiParts, performer: Performer): ApiRoute {
+  const answer = {
+    type: 'application/json',
+    schema: weightReport,
+    description: 'what it was and is',
+  } as const;
+  return {
+    ...{ ...common, path: '/v1/nodes/{node}/weight', errors: refusals, answer },
+    summary: 'set the weight of a node until it is set again, or to the configured one',
+    params: z.object({ node: nodeName }),
+    body: weightBody,
+    act: weighing,
+    handle: (asked) => {
+      const node = asked.params['node'] as string;
+      const { weight } = asked.body as z.output<typeof weightBody>;
+      const action = `weight ${weight ?? 'default'}`;
+      return performer.once(asked, { action, subject: node }, () =>
+        controller.setWeight(node, weight, asked.caller.by),
+      );
+    },
+  };
 }
 
 function nodeRoutes({ controller }: ApiParts, performer: Performer): readonly ApiRoute[] {

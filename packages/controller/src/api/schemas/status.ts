@@ -34,6 +34,7 @@ export const nodeStatus: z.ZodType = shape({
   connections: count.optional(),
   version: z.string().optional(),
   weight: z.number().optional(),
+  configuredWeight: z.number().optional(),
   operation: shape({ kind: operationKind, phase: phaseName, ms, by: z.string().optional() }).optional(),
 }).openapi('NodeStatus');
 
@@ -45,6 +46,7 @@ export const edgeView: z.ZodType = shape({
   pid: z.int().optional(),
   listen: z.string().optional(),
   reason: z.string().optional(),
+  weights: z.record(z.string(), z.int()).optional(),
   out: z.array(z.string()),
   desired: z.array(z.string()),
   isConverged: z.boolean(),
@@ -69,6 +71,14 @@ export const serviceFlags: z.ZodType = shape(flags).openapi('ServiceFlags');
 
 /** How requests are held at the edges; empty where they are not. */
 export const pausedAnswer: z.ZodType = shape({ paused });
+
+export const weightReport: z.ZodType = shape({
+  node: z.string(),
+  weight: z.int(),
+  configured: z.int(),
+  before: z.int(),
+  unproven: z.array(z.string()).optional(),
+}).openapi('WeightReport');
 
 export const serviceStatus: z.ZodType = shape({
   service: z.string(),
