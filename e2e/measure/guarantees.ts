@@ -1,78 +1,53 @@
 // Measures what docs/guarantees.md claims: restarts under mixed load, by mode and stack, with both ledgers.
-//   node e2e/measure/guarantees.ts [--restarts 21] [--requests 20000] [--only gate-mixed|idle]
-// Prints the tables as Markdown. Takes about a minute for each row.
+//   node e2e/measure/guarantees.ts [--restarts 21] [--requests 20000] [--only gate-mixed|idle] [--minutes 9]
+//     [--extra-gets 40] [--nginx PATH] [--parts FILE]
+// Prints the tables as Markdown. Takes about a minute for each row, at most --minutes. With --parts each row's counts are added
+// to the file, and what it has already is counted in: a run that was too short, or was stopped between rows, is gone on with.
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { OperationReport } from '@lameduck/core';
-import { type LedgerResult, runLoad } from '@lameduck/ledger';
-import { reportOf } from '../support/reports.ts';
-import { type RunningService, runService } from '../support/run-service.ts';
-import { type NodeKind, nodeName } from '../support/service-config.ts';
-
-interface Scenario {
-  readonly name: string;
-  readonly mode: 'gate' | 'reload';
-  readonly nodes: readonly NodeKind[];
-}
-
-interface Outcome {
-  readonly scenario: Scenario;
-  readonly ledger: LedgerResult;
-  readonly reports: readonly OperationReport[];
-}
-
-const stacks: readonly (readonly [string, readonly NodeKind[]])[] = [
-  ['our nodes', ['app', 'app', 'app']],
-  ['Gunicorn nodes', ['gunicorn', 'gunicorn', 'gunicorn']],
-  ['mixed', ['app', 'app', 'gunicorn']],
-];
-const scenarios: readonly Scenario[] = (['gate', 'reload'] as const).flatMap((mode) =>
-  stacks.map(([name, nodes]) => ({ name: `${mode}, ${name}`, mode, nodes })),
-);
+import { runService } from '../support/run-service.ts';
+import type { NodeKind } from '../support/service-config.ts';
+import {
+  addParts,
+  keepPart,
+  measureRestarts,
+  type Part,
+  readParts,
+  type Scenario,
+  type Wanted,
+} from './restart-part.ts';
 
 const { values } = parseArgs({
   options: {
     restarts: { type: 'string', default: '21' },
     requests: { type: 'string', default: '20000' },
     only: { type: 'string', default: '' },
+    minutes: { type: 'string', default: '9' },
+    'extra-gets': { type: 'string', default: '0' },
+    nginx: { type: 'string', default: '' },
+    parts: { type: 'string', default: '' },
   },
 });
-const leastRestarts = Number(values.restarts);
-const leastRequests = Number(values.requests);
+const nginx = values.nginx === '' ? '' : resolve(values.nginx);
+const wanted: Wanted = {
+  restarts: Number(values.restarts),
+  requests: Number(values.requests),
+  minutes: Number(values.minutes),
+  extraGets: Number(values['extra-gets']),
+  nginx,
+};
 
-function note(line: string): void {
-  process.stderr.write(`${line}\n`);
-}
-
-/** Restarts node after node until there were enough restarts and enough requests. */
-async function restartUnderLoad(service: RunningService, scenario: Scenario): Promise<Outcome> {
-  const load = runLoad({ url: service.url, connections: 40 });
-  const reports: OperationReport[] = [];
-  try {
-    for (let turn = 0; reports.length < leastRestarts || load.snapshot().sent < leastRequests; turn += 1) {
-      const name = nodeName(turn % scenario.nodes.length);
-      const report = reportOf(await service.lameduck('restart', name, '--json'));
-      if (report.result !== 'exited') throw new Error(`restart of ${name}: ${JSON.stringify(report)}`);
-      reports.push(report);
-    }
-  } finally {
-    await load.stop();
-  }
-  return { scenario, reports, ledger: await service.audit(await load.done) };
-}
-
-async function runScenario(scenario: Scenario): Promise<Outcome> {
-  note(`${scenario.name} …`);
-  const service = await runService({ nodes: scenario.nodes, mode: scenario.mode });
-  try {
-    const outcome = await restartUnderLoad(service, scenario);
-    note(`  sent ${outcome.ledger.sent}, lost ${outcome.ledger.lost}, ${outcome.reports.length} restarts`);
-    return outcome;
-  } finally {
-    await service.stop();
-  }
-}
+const stacks: readonly (readonly [string, readonly NodeKind[]])[] = [
+  ['our nodes', ['app', 'app', 'app']],
+  ['Gunicorn nodes', ['gunicorn', 'gunicorn', 'gunicorn']],
+  ['mixed', ['app', 'app', 'gunicorn']],
+];
+const suffix = nginx === '' ? '' : ', other nginx';
+const scenarios: readonly Scenario[] = (['gate', 'reload'] as const).flatMap((mode) =>
+  stacks.map(([name, nodes]) => ({ name: `${mode}, ${name}${suffix}`, mode, nodes })),
+);
 
 function percentile(numbers: readonly number[], share: number): string {
   const sorted = numbers.toSorted((one, other) => one - other);
@@ -80,53 +55,63 @@ function percentile(numbers: readonly number[], share: number): string {
   return `${Math.round(value)} ms`;
 }
 
-/** Milliseconds of the named steps of one operation together. */
-function timeOf(report: OperationReport, ...names: readonly string[]): number {
-  return report.phases.filter(({ name }) => names.includes(name)).reduce((sum, { ms }) => sum + ms, 0);
-}
-
 function say(line = ''): void {
   process.stdout.write(`${line}\n`);
 }
 
-function sayLosses(outcomes: readonly Outcome[]): void {
-  say(
-    '| case | restarts | sent | lost | of these idle keep-alive resets | 5xx | truncated or wrong | executed twice |',
-  );
-  say('|---|---|---|---|---|---|---|---|');
-  for (const { scenario, ledger, reports } of outcomes) {
-    const { reasons } = ledger;
-    const cut = reasons.truncated + reasons.wrongBody;
-    const cells = [
-      scenario.name,
-      reports.length,
-      ledger.sent.toLocaleString('en'),
-      ledger.lost,
-      reasons.resetIdle,
-      reasons.errorStatus,
-      cut,
-      ledger.server?.duplicates.length,
-    ];
-    say(`| ${cells.join(' | ')} |`);
-  }
+function sayTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
+  say(`| ${head.join(' | ')} |`);
+  say(`|${head.map(() => '---|').join('')}`);
+  for (const cells of rows) say(`| ${cells.join(' | ')} |`);
 }
 
-function sayTimes(outcomes: readonly Outcome[]): void {
-  say('\n| case | command to proof, median | p99 | last answer to exit, median | p99 | restart, median |');
-  say('|---|---|---|---|---|---|');
-  for (const { scenario, reports } of outcomes) {
-    const proof = reports.map((report) => timeOf(report, 'check', 'remove'));
-    const exit = reports.map((report) => timeOf(report, 'terminate', 'wait'));
-    const whole = reports.map((report) => report.ms);
-    const cells = [
-      percentile(proof, 0.5),
-      percentile(proof, 0.99),
-      percentile(exit, 0.5),
-      percentile(exit, 0.99),
-      percentile(whole, 0.5),
-    ];
-    say(`| ${scenario.name} | ${cells.join(' | ')} |`);
-  }
+function sayLosses(outcomes: readonly Part[]): void {
+  const head = [
+    'case',
+    'restarts',
+    'sent',
+    'lost',
+    'of these idle keep-alive resets',
+    '5xx',
+    'truncated or wrong',
+    'executed twice',
+    'answered, not noted',
+    'minutes',
+  ];
+  const rows = outcomes.map((part) => [
+    part.scenario,
+    part.wholeMs.length,
+    part.sent.toLocaleString('en'),
+    part.lost,
+    part.resetIdle,
+    part.errorStatus,
+    part.cut,
+    part.duplicates,
+    part.unnoted,
+    part.minutes.toFixed(1),
+  ]);
+  sayTable(head, rows);
+}
+
+function sayTimes(outcomes: readonly Part[]): void {
+  say();
+  const head = [
+    'case',
+    'command to proof, median',
+    'p99',
+    'last answer to exit, median',
+    'p99',
+    'restart, median',
+  ];
+  const rows = outcomes.map(({ scenario, proofMs, exitMs, wholeMs }) => [
+    scenario,
+    percentile(proofMs, 0.5),
+    percentile(proofMs, 0.99),
+    percentile(exitMs, 0.5),
+    percentile(exitMs, 0.99),
+    percentile(wholeMs, 0.5),
+  ]);
+  sayTable(head, rows);
 }
 
 const idleMs = 20_000;
@@ -155,12 +140,24 @@ function cpuTicks(pid: number): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
-const outcomes: Outcome[] = [];
+/** What is missing of the row after earlier runs, measured and added to them. */
+async function completeRow(scenario: Scenario): Promise<Part> {
+  const before = readParts(values.parts, scenario.name);
+  const restarts = wanted.restarts - before.wholeMs.length;
+  const requests = wanted.requests - before.sent;
+  if (restarts <= 0 && requests <= 0) return before;
+  const part = await measureRestarts(scenario, { ...wanted, restarts, requests });
+  keepPart(values.parts, part);
+  return addParts(before, part);
+}
+
+const outcomes: Part[] = [];
 for (const scenario of scenarios) {
-  if (scenario.name.replace(', ', '-').includes(values.only)) outcomes.push(await runScenario(scenario));
+  if (scenario.name.replace(', ', '-').includes(values.only)) outcomes.push(await completeRow(scenario));
 }
 if (outcomes.length > 0) {
   sayLosses(outcomes);
   sayTimes(outcomes);
 }
 if (values.only === '' || values.only === 'idle') await sayIdleCost();
+if (outcomes.some(({ failures }) => failures.length > 0)) process.exitCode = 1;

@@ -9,7 +9,7 @@ import { assertNothingLost } from '../support/assertions.ts';
 import { edgeProcesses, killEdge } from '../support/edge-processes.ts';
 import { freePorts } from '../support/ports.ts';
 import { nodeOf, reportOf, statusOf } from '../support/reports.ts';
-import { type RunningService, runService } from '../support/run-service.ts';
+import { type RunningService, runService, startUp } from '../support/run-service.ts';
 import { until } from '../support/until.ts';
 
 const connections = { get: 6, fresh: 3, post: 6, upload: 1, stream: 1 };
@@ -88,6 +88,27 @@ describe('E7: one of three edges is unreachable, availability.require: all', () 
     held.close();
     await until('edge-2 runs again and follows', () => isFollowing(service, 'edge-2'), 30_000);
     assert.equal((await ask(`http://127.0.0.1:${ports[1]}`, 'GET', '/')).status < 500, true);
+    assert.equal((await service.lameduck('restart', 'a')).code, 0);
+  });
+
+  it('dead when the controller starts anew: nothing is lost at the others, it is shown, and follows once it can', async () => {
+    await killEdge(service, 'edge-2');
+    const held = await occupy(ports[1] ?? 0);
+    const ended = once(service.up, 'close');
+    service.up.kill('SIGKILL');
+    await ended;
+    const ledgers = await loadOn(service, [ports[0] ?? 0, ports[2] ?? 0], async () => {
+      service = await startUp(service);
+      const { state, isConverged } = await edgeOf(service, 'edge-2');
+      assert.deepEqual([state, isConverged], ['stopped', false]);
+      const stopped = await service.lameduck('stop', 'a');
+      assert.equal(stopped.code, 7, stopped.stderr);
+      assert.match(stopped.stdout, /without edge "edge-2": every edge must prove/);
+      assert.equal((await nodeOf(service, 'a')).state, 'ready');
+    });
+    for (const ledger of ledgers) assertNothingLost(ledger, 50);
+    held.close();
+    await until('edge-2 runs again and follows', () => isFollowing(service, 'edge-2'), 30_000);
     assert.equal((await service.lameduck('restart', 'a')).code, 0);
   });
 });

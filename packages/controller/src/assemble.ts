@@ -1,7 +1,6 @@
 import { type AuditEntry, LameduckError, type ServiceFlags, type ServiceStatus } from '@lameduck/core';
 import type { Logger } from 'pino';
 import { Arrivals } from './arrivals.ts';
-import { edgeTraffic } from './canary-watch.ts';
 import { Changes } from './changes.ts';
 import type { ControllerParts } from './controller-contract.ts';
 import { createEdgeSet, type EdgeSet, type EdgeSetParts } from './edge-set.ts';
@@ -74,17 +73,19 @@ export function assemble(parts: ControllerParts, told: Told, closing: AbortSigna
     onEnded: seen.tally.operationEnded,
     tell: seen.events.operations.begin,
   });
+  const traffic = new TrafficWatch(records, parts.edges, around);
   const rollouts = new Rollouts({
     ...{ ...shared, ...kept },
-    readTraffic: edgeTraffic(parts.edges),
+    readTraffic: () => traffic.ask(),
+    onEnded: seen.tally.rolloutEnded,
     operate: (kind, node, onProgress, options) =>
       operations.run(kind, findRecord(records, node), onProgress, options),
   });
   const pause = new ServicePause({ ...shared, unsettled: kept.unsettled, store: parts.store });
   const weights = new ServiceWeights({ ...shared, store: parts.store });
   const life = { ...shared, ...kept, isolation, revival, operations, pause, weights };
-  const traffic = new TrafficWatch(records, parts.edges, around);
-  const metered = { ...parts, records, traffic, tally: seen.tally, panic: () => isolation.panic };
+  const asked = { panic: () => isolation.panic, rollout: () => rollouts.status() };
+  const metered = { ...parts, records, traffic, tally: seen.tally, ...asked };
   return {
     ...{ records, operations, rollouts, life, traffic, events: seen.events, audit: seen.audit },
     arrivals: new Arrivals(life, closing),

@@ -9,29 +9,13 @@ import {
 } from '@lameduck/core';
 import type { NodeRecord } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
-import type { Edge } from './ports/edge.ts';
+import type { TrafficReading } from './traffic-watch.ts';
 
 /** How often a canary is looked at. */
 const lookMs = 1000;
-const readTimeoutMs = 2000;
 
-/** What each node was sent, by all edges that count. */
-export type ReadTraffic = (
-  signal: AbortSignal,
-) => Promise<ReadonlyMap<string, ReadonlyMap<string, NodeTraffic>>>;
-
-/** Reads it from the edges, by edge; one that counts nothing or does not answer is left out. */
-export function edgeTraffic(edges: readonly Edge[]): ReadTraffic {
-  return async (signal) => {
-    const read = await Promise.allSettled(
-      edges.map(async (edge) => [edge.name, await edge.traffic(signal)] as const),
-    );
-    const found = read.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-    return new Map(
-      found.flatMap(([name, counted]) => (counted === undefined ? [] : [[name, counted] as const])),
-    );
-  };
-}
+/** What the edges counted, as of now. */
+export type ReadTraffic = () => Promise<Pick<TrafficReading, 'edges'>>;
 
 export interface CanaryWatchParts {
   readonly clock: Clock;
@@ -127,10 +111,10 @@ export class CanaryWatch {
   }
 
   async #read(): Promise<void> {
-    const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(readTimeoutMs)]);
-    const read = await this.#parts.readTraffic(signal).catch(() => new Map<string, Counted>());
-    if (read.size > 0) this.#isCounting = true;
-    for (const [edge, counted] of read) {
+    const { edges } = await this.#parts.readTraffic();
+    for (const [edge, counted] of edges) {
+      if (typeof counted === 'string') continue;
+      this.#isCounting = true;
       const before = this.#last.get(edge);
       if (before !== undefined) this.#note(counted, before);
       this.#last.set(edge, counted);

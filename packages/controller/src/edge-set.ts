@@ -1,37 +1,29 @@
 import {
-  answerOf,
   type Config,
-  type EdgeAnswer,
   type EdgeView,
+  type ErrorCode,
   judgeRemoval,
   judgeReturn,
   judgeRevert,
   LameduckError,
   type Require,
   type RotationOrder,
-  type Verdict,
 } from '@lameduck/core';
 import type { Logger } from 'pino';
-import { within } from './deadline.ts';
 import { Acknowledgements } from './edges/acknowledgements.ts';
 import { DesiredRotation } from './edges/desired-rotation.ts';
 import { EdgeOwner } from './edges/edge-owner.ts';
+import { type Judge, type OnEdgeProgress, type Rotation, RotationAnswers } from './edges/rotation-answers.ts';
 import type { Clock } from './ports/clock.ts';
-import type { Edge, EdgeProgress, EdgeStatus, Proof } from './ports/edge.ts';
+import type { Edge, EdgeProgress, EdgeStatus } from './ports/edge.ts';
 import type { Store } from './ports/store.ts';
 import { edgeStatus } from './views.ts';
-
-export type OnEdgeProgress = (edge: string, progress: EdgeProgress) => void;
 
 /** What an edge may need beyond its own deadline: to write files, to test and to take back. */
 const slackMs = 15_000;
 
-/** What the edges say of a change. */
-export interface Rotation {
-  readonly proofs: readonly Proof[];
-  /** Edges that are down: nothing was to be proved, and they will start with the change. */
-  readonly unproven: readonly string[];
-}
+/** What may be wrong with an edge that is well configured. */
+const passing: readonly ErrorCode[] = ['notRunning', 'addressInUse', 'edgeUnproven'];
 
 export interface RemoveOptions {
   /** The policy of the configuration where none is given. */
@@ -46,10 +38,10 @@ export interface RemoveOptions {
 export interface EdgeSet {
   readonly edges: readonly Edge[];
   /**
-   * Opens every edge with these nodes left out. Rejects with the first that fails; the others go on, and so does the
-   * attempt at that one.
+   * Opens every edge with these nodes left out. Gives what is wrong with those that are down or do not answer; it is tried
+   * again until they do. Rejects where one asks for another configuration.
    */
-  open(out: readonly string[], signal: AbortSignal): Promise<void>;
+  open(out: readonly string[], signal: AbortSignal): Promise<readonly LameduckError[]>;
   /** Where one edge fails, the others are put back before this rejects: nothing has changed then, or `isPartlyOut`. */
   remove(
     node: string,
@@ -87,23 +79,13 @@ export function createEdgeSet(parts: EdgeSetParts): EdgeSet {
   return new OwnedEdges(parts);
 }
 
-/** An order that was given, and when. */
-interface Given {
-  readonly node: string;
-  readonly order: RotationOrder;
-  readonly beganAt: number;
-}
-
-type Judge = (answers: readonly EdgeAnswer[]) => Verdict;
-
 class OwnedEdges implements EdgeSet {
   readonly #parts: EdgeSetParts;
   readonly #desired: DesiredRotation;
   readonly #acks: Acknowledgements;
   readonly #owners: ReadonlyMap<Edge, EdgeOwner>;
-  readonly #progress = new Map<string, Set<OnEdgeProgress>>();
+  readonly #answers: RotationAnswers;
   readonly #released = new AbortController();
-  readonly #limitMs: number;
 
   constructor(parts: EdgeSetParts) {
     const { edges, config, store, clock, logger, onSeen } = parts;
@@ -116,27 +98,32 @@ class OwnedEdges implements EdgeSet {
     );
     this.#acks = new Acknowledgements(kept);
     const shared = { desired: this.#desired, acks: this.#acks, clock, logger, signal, onSeen };
-    const onProgress = (edge: string, node: string, progress: EdgeProgress): void => {
-      for (const tell of this.#progress.get(node) ?? []) tell(edge, progress);
-    };
+    const limitMs = Math.max(...config.edges.map(({ quiesceTimeoutMs }) => quiesceTimeoutMs)) + slackMs;
+    this.#answers = new RotationAnswers({ edges, desired: this.#desired, acks: this.#acks, clock, limitMs });
+    const onProgress = this.#answers.tell;
     const onAnswer = (node: string, when: 'before' | 'after'): void =>
       parts.onPoint('acknowledge', node, when);
     this.#owners = new Map(
       edges.map((edge) => [edge, new EdgeOwner({ ...shared, edge, onProgress, onAnswer })]),
     );
-    this.#limitMs = Math.max(...config.edges.map(({ quiesceTimeoutMs }) => quiesceTimeoutMs)) + slackMs;
   }
 
   get edges(): readonly Edge[] {
     return this.#parts.edges;
   }
 
-  async open(out: readonly string[], signal: AbortSignal): Promise<void> {
+  async open(out: readonly string[], signal: AbortSignal): Promise<readonly LameduckError[]> {
     await this.#acks.open();
     await this.#desired.adopt(out);
     const owners = [...this.#owners.values()];
     const outcomes = await Promise.allSettled(owners.map((owner) => owner.open(signal)));
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    const problems = outcomes.flatMap((outcome) =>
+      outcome.status === 'rejected' ? [LameduckError.from(outcome.reason)] : [],
+    );
+    signal.throwIfAborted();
+    const lasting = problems.find(({ code }) => !passing.includes(code));
+    if (lasting !== undefined) throw lasting;
+    return problems;
   }
 
   async remove(
@@ -154,10 +141,10 @@ class OwnedEdges implements EdgeSet {
     const beganAt = this.#parts.clock.now();
     const order = await this.#order(node, true);
     try {
-      return await this.#answered({ node, order, beganAt }, judge, onProgress, signal);
+      return await this.#answers.judged({ node, order, beganAt }, judge, onProgress, signal);
     } catch (thrown) {
       const error = LameduckError.from(thrown);
-      if (wasOut || this.#isSuperseded(node, order)) throw error;
+      if (wasOut || this.#answers.isSuperseded(node, order)) throw error;
       throw (await this.#revert(node, error, signal)) ? error : partlyOut(error);
     }
   }
@@ -165,7 +152,7 @@ class OwnedEdges implements EdgeSet {
   async restore(node: string, onProgress: OnEdgeProgress, signal: AbortSignal): Promise<Rotation> {
     const beganAt = this.#parts.clock.now();
     const order = await this.#order(node, false);
-    return this.#answered({ node, order, beganAt }, judgeReturn, onProgress, signal);
+    return this.#answers.judged({ node, order, beganAt }, judgeReturn, onProgress, signal);
   }
 
   async inFlight(node: string, signal: AbortSignal): Promise<number> {
@@ -218,100 +205,19 @@ class OwnedEdges implements EdgeSet {
     return order;
   }
 
-  /** Whether every edge but the one that failed has the node back. */
+  /** Whether every edge but the one that failed has the node back, or has another order. */
   async #revert(node: string, { details }: LameduckError, signal: AbortSignal): Promise<boolean> {
     try {
       const beganAt = this.#parts.clock.now();
       const order = await this.#order(node, false);
       const judge: Judge = (answers) => judgeRevert(answers, String(details['failedEdge'] ?? ''));
-      await this.#answered({ node, order, beganAt }, judge, () => {}, signal);
+      await this.#answers.judged({ node, order, beganAt }, judge, () => {}, signal);
       return true;
-    } catch {
-      return false;
+    } catch (thrown) {
+      // somebody has given a later order: what becomes of the node is theirs to see to, and not to be taken back here
+      return LameduckError.from(thrown).code === 'busy';
     }
   }
-
-  async #answered(
-    given: Given,
-    judge: Judge,
-    onProgress: OnEdgeProgress,
-    signal: AbortSignal,
-  ): Promise<Rotation> {
-    const told = this.#progress.get(given.node) ?? new Set();
-    this.#progress.set(given.node, told.add(onProgress));
-    try {
-      return await within(this.#parts.clock, this.#limitMs, [signal], (either) =>
-        this.#verdict(given, judge, either),
-      );
-    } finally {
-      told.delete(onProgress);
-      if (told.size === 0) this.#progress.delete(given.node);
-    }
-  }
-
-  #verdict({ node, order, beganAt }: Given, judge: Judge, signal: AbortSignal): Promise<Rotation> {
-    const { promise, resolve, reject } = Promise.withResolvers<Rotation>();
-    const tookMs = new Map<string, number>();
-    const look = (): void => {
-      if (this.#isSuperseded(node, order)) reject(superseded(node, order));
-      const answers = this.#answers(node, order);
-      for (const { edge, type } of answers)
-        if (type === 'proved' && !tookMs.has(edge)) tookMs.set(edge, this.#parts.clock.now() - beganAt);
-      const verdict = judge(answers);
-      if (verdict.type === 'done') resolve(timed(verdict, tookMs));
-      if (verdict.type === 'failed') reject(failed(verdict));
-    };
-    const lookAt = (ordered: string): void => {
-      if (ordered === node) look();
-    };
-    const abort = (): void => reject(this.#tooLate(node, order, signal));
-    const stop = this.#acks.onAnswer(node, look);
-    this.#desired.onOrder(lookAt);
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
-    look();
-    return promise.finally(() => {
-      stop();
-      this.#desired.offOrder(lookAt);
-      signal.removeEventListener('abort', abort);
-    });
-  }
-
-  #answers(node: string, order: RotationOrder): readonly EdgeAnswer[] {
-    return this.edges.map(({ name }) => answerOf(this.#acks.facts(name, node), order));
-  }
-
-  #isSuperseded(node: string, order: RotationOrder): boolean {
-    return this.#desired.order(node).isOut !== order.isOut;
-  }
-
-  #tooLate(node: string, order: RotationOrder, signal: AbortSignal): LameduckError {
-    if (signal.reason instanceof LameduckError) return signal.reason;
-    const waiting = this.#answers(node, order).filter(({ type }) => type === 'waiting');
-    const edges = waiting.map(({ edge }) => edge);
-    const message = `Cannot change the rotation of node "${node}": the answer of every edge is wanted within ${this.#limitMs} ms: none has come from ${edges.join(', ')}`;
-    return new LameduckError('edgeUnproven', message, { node, edges });
-  }
-}
-
-/** How long a proof took counts from the order, not from when its edge began. */
-function timed({ proofs, unproven }: Rotation, tookMs: ReadonlyMap<string, number>): Rotation {
-  const round = (ms: number): number => Math.round(ms * 10) / 10;
-  return {
-    proofs: proofs.map((proof) => ({ ...proof, ms: round(tookMs.get(proof.edge) ?? proof.ms) })),
-    unproven,
-  };
-}
-
-function failed({ edge, problem }: Extract<Verdict, { type: 'failed' }>): LameduckError {
-  const { code, message, details } = problem;
-  return new LameduckError(code, message, { ...details, failedEdge: edge });
-}
-
-function superseded(node: string, { isOut }: RotationOrder): LameduckError {
-  const wanted = isOut ? 'out of rotation' : 'in rotation';
-  const message = `Cannot bring node "${node}" ${wanted}: its last order is wanted: a later one wants the opposite`;
-  return new LameduckError('busy', message, { node });
 }
 
 function partlyOut({ code, message, details }: LameduckError): LameduckError {

@@ -12,7 +12,7 @@ export async function joinService(life: ServiceLife, signal: AbortSignal): Promi
   const interrupted = await findInterrupted(life);
   await applyWishes(life);
   for (const record of life.records) respectStart(record);
-  await openEdges(life, signal);
+  await openEdges(life, true, signal);
   await life.pause.takeOver(true);
   await life.weights.takeOver();
   const resumed = await settleInterrupted(life, interrupted, signal);

@@ -74,6 +74,12 @@ export function currentState(record: NodeRecord): NodeState {
   });
 }
 
+/** Whether an operator has taken it out, or is about to: nothing but another operator brings such a node back. */
+export function isTakenOut({ out, operation }: NodeRecord): boolean {
+  const isLeaving = operation?.kind === 'drain' || operation?.kind === 'stop';
+  return isLeaving || out.has('operator') || out.has('stopped');
+}
+
 /** Its readiness fails, whatever it still serves. */
 function isLeaving(record: NodeRecord): boolean {
   return record.leavingPid !== undefined && record.leavingPid === record.process?.pid;

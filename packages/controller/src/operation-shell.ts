@@ -33,8 +33,11 @@ export interface OperationSurroundings {
   readonly overruleGuard: (record: NodeRecord) => void;
   /** Resolves when the guard may decide otherwise. */
   readonly turn: (signal: AbortSignal) => Promise<void>;
-  /** Resolves when it is durable that the operation is about to do this; `proofs` are the edges' acknowledgements. */
-  readonly note: (phase: PhaseName, proofs: readonly Proof[]) => Promise<void>;
+  /**
+   * Resolves when it is durable that the operation is about to do this; `proofs` are the edges' acknowledgements,
+   * `isRolledBack` that the hook of that name has run.
+   */
+  readonly note: (phase: PhaseName, proofs: readonly Proof[], isRolledBack: boolean) => Promise<void>;
   /** The node's, where it has any. */
   readonly hooks: NodeHooks | undefined;
   readonly onEffect: OnEffect;
@@ -47,7 +50,7 @@ export type Send = (event: UntimedEvent) => void;
 type DistributiveOmit<T, K extends keyof T> = T extends unknown ? Omit<T, K> : never;
 
 /** What was thrown, as the event that ends an operation. */
-export function failure(thrown: unknown): UntimedEvent {
+export function failure(thrown: unknown): Extract<UntimedEvent, { type: 'failed' }> {
   const { code, message } = LameduckError.from(thrown);
   return { type: 'failed', code, reason: message };
 }
@@ -79,6 +82,7 @@ export class OperationShell {
   #refusal: string | undefined;
   #proofs: readonly Proof[] = [];
   #sessions = 0;
+  #isRolledBack = false;
   /** Of the process that was started last: nothing of it counts any more once it is rolled back. */
   #startGivenUp = new AbortController();
 
@@ -167,14 +171,21 @@ export class OperationShell {
       return { type: 'killed', pids };
     },
     deploy: async () => {
-      await this.#around.hooks?.run('beforeStart', { action: 'deploy' }, this.#signal);
-      return { type: 'deployed' };
+      try {
+        await this.#around.hooks?.run('beforeStart', { action: 'deploy' }, this.#signal);
+        return { type: 'deployed' };
+      } catch (thrown) {
+        const { details } = LameduckError.from(thrown);
+        return { ...failure(thrown), ...(details['hasRun'] === true ? {} : { isUntouched: true }) };
+      }
     },
-    rollBack: (process, reason) => {
+    rollBack: async (process, reason) => {
       const { clock, hooks } = this.#around;
       this.#startGivenUp.abort();
       const parts = { clock, hooks, limits: this.#spec.limits, reason };
-      return rollBackNode(this.#record, process, parts, this.#signal);
+      const event = await rollBackNode(this.#record, process, parts, this.#signal);
+      this.#isRolledBack = true;
+      return event;
     },
     start: () => this.#start(),
     abandonStart: async () => {
@@ -259,7 +270,7 @@ export class OperationShell {
     const note = notes[effect];
     if (note === undefined) return;
     try {
-      await this.#around.note(note.phase, this.#proofs);
+      await this.#around.note(note.phase, this.#proofs, this.#isRolledBack);
     } catch (thrown) {
       // whoever has lost the lock may not act at all
       if (note.isRequired || LameduckError.from(thrown).code === 'busy') throw thrown;

@@ -8,7 +8,7 @@ import type {
   ResumePhase,
 } from '@lameduck/core';
 import type { NodeRecord } from './node-record.ts';
-import type { NodeHooks } from './ports/node-hooks.ts';
+import type { HookName, NodeHooks } from './ports/node-hooks.ts';
 import type { OperationNote } from './store/operation-log.ts';
 
 /** How an operation that somebody asks for differs from a plain one. */
@@ -18,7 +18,7 @@ export interface OperationOptions {
   /** Who asks, as others are told. */
   readonly by?: string | undefined;
   /** For a restart that changes the version: which hook runs. */
-  readonly hook?: 'beforeStart' | 'rollBack' | undefined;
+  readonly hook?: HookName | undefined;
   /** Why, where its hooks should know. */
   readonly reason?: string | undefined;
 }
@@ -60,6 +60,9 @@ export function requestedSpec(
   };
 }
 
+/** Where the deployment of an operation that is found has run, as far as anybody knows. */
+const deployedPhases: readonly PhaseName[] = ['deploy', 'rollBack', 'start', 'health', 'return'];
+
 /** One that another controller began. The deployment was that one's: what is left to do is the way back from it. */
 export function resumedSpec(
   note: InterruptedOperation,
@@ -69,15 +72,31 @@ export function resumedSpec(
   hooks: NodeHooks | undefined,
 ): OperationSpec {
   const hook = note.hook === 'rollBack' ? 'rollBack' : 'none';
-  const deploy = note.hook === undefined ? {} : deploySpec(hooks, hook);
-  return { ...operationSpec(note.kind, record, config), ...deploy, resumeAt };
+  const isDeployed = note.hook === 'beforeStart' && deployedPhases.includes(note.phase);
+  const deploy = {
+    hook,
+    canRollBack: isDeployed && note.isRolledBack !== true && has(hooks, 'rollBack'),
+  } as const;
+  return {
+    ...operationSpec(note.kind, record, config),
+    ...(note.hook === undefined ? {} : { deploy }),
+    resumeAt,
+  };
 }
 
 /** Nothing where the node has no hooks: then it is a plain restart. */
-function deploySpec(hooks: NodeHooks | undefined, hook: DeploySpec['hook']): { deploy?: DeploySpec } {
+function deploySpec(hooks: NodeHooks | undefined, hook: HookName): { deploy?: DeploySpec } {
   if (hooks === undefined) return {};
-  const has = (name: 'beforeStart' | 'rollBack'): boolean => hooks.describe(name) !== undefined;
-  return { deploy: { hook: hook !== 'none' && has(hook) ? hook : 'none', canRollBack: has('rollBack') } };
+  return { deploy: { hook: has(hooks, hook) ? hook : 'none', canRollBack: canRollBack(hooks) } };
+}
+
+/** Whether the hooks of a node bring a version and can take it back: without the one there is nothing for the other to do. */
+export function canRollBack(hooks: NodeHooks | undefined): boolean {
+  return has(hooks, 'beforeStart') && has(hooks, 'rollBack');
+}
+
+function has(hooks: NodeHooks | undefined, name: HookName): boolean {
+  return hooks?.describe(name) !== undefined;
 }
 
 /** Where an operation begins that does not take the node out first. */

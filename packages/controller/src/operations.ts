@@ -280,11 +280,12 @@ export class Operations {
         'operation step',
       );
     };
-    const note: OperationSurroundings['note'] = (phase, proofs) =>
+    const note: OperationSurroundings['note'] = (phase, proofs, isRolledBack) =>
       kept.note({
         phase,
         ...(record.process === undefined ? {} : { process: record.process }),
         ...(proofs.length === 0 ? {} : { proofs }),
+        ...(isRolledBack ? { isRolledBack } : {}),
       });
     const turn = (waiting: AbortSignal): Promise<void> => changes.next(waiting);
     const guard = (asked: NodeRecord): GuardVerdict => this.#guard(asked, spec);

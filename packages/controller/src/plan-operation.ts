@@ -53,7 +53,7 @@ export async function planOperation(
 /** What a rollout would do now, batch by batch. */
 export async function planRollout(
   parts: PlanParts,
-  { plan, skipped, refused }: DraftedRollout,
+  { plan, skipped, unasked, refused }: DraftedRollout,
 ): Promise<OperationPlan> {
   const first = batches(plan.nodes.slice(0, plan.canary), plan.batch);
   const rest = batches(plan.nodes.slice(plan.canary), plan.batch);
@@ -65,7 +65,7 @@ export async function planRollout(
     dryRun: true,
     operation: 'rollout',
     steps,
-    skipped,
+    skipped: [...skipped, ...unasked],
     ...(refused === undefined ? {} : { refused }),
     ...(plan.soakMs === 0 ? {} : { soak: { ms: plan.soakMs, success: plan.success } }),
     atMostMs: steps.reduce((sum, step) => sum + longest(step), plan.soakMs),

@@ -80,7 +80,10 @@ export class Revival {
     const delayMs = Math.min(longestDelayMs, firstDelayMs * delayFactor ** count);
     logger.info({ node: record.config.name, delayMs }, 'node will be started again');
     this.#scheduled.add(record);
-    const cancel = clock.schedule(delayMs, () => void this.#revive(record));
+    const cancel = clock.schedule(delayMs, () => {
+      closing.removeEventListener('abort', cancel);
+      void this.#revive(record);
+    });
     closing.addEventListener('abort', cancel, { once: true });
   };
 

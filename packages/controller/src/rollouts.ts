@@ -16,13 +16,13 @@ import {
 import type { Logger } from 'pino';
 import type { ReadTraffic } from './canary-watch.ts';
 import { askGuard, withHolders } from './guard.ts';
-import type { NodeRecord } from './node-record.ts';
-import type { OperationOptions } from './operation-spec.ts';
+import { isTakenOut, type NodeRecord } from './node-record.ts';
+import { canRollBack, type OperationOptions } from './operation-spec.ts';
 import type { Clock } from './ports/clock.ts';
 import type { NodeHooks } from './ports/node-hooks.ts';
 import type { OnProgress } from './run-operation.ts';
 import { RunningRollout } from './running-rollout.ts';
-import { type RolloutRecord, settleInterruptedRollout } from './store/rollout-log.ts';
+import { interruptedRollout, type RolloutRecord } from './store/rollout-log.ts';
 import type { ServiceStore } from './store/service-store.ts';
 import type { Unsettled } from './unsettled.ts';
 
@@ -41,6 +41,8 @@ export interface RolloutsParts {
     onProgress: OnProgress,
     options: OperationOptions,
   ) => Promise<OperationReport>;
+  /** Told of each report. */
+  readonly onEnded: (report: RolloutReport) => void;
   readonly closing: AbortSignal;
 }
 
@@ -52,8 +54,10 @@ export interface RolloutRequest extends RolloutOptions {
 /** A rollout before it begins: who takes part, and how. */
 export interface DraftedRollout {
   readonly plan: RolloutPlan;
-  /** Nodes that are out on purpose, or that nobody asked for. */
+  /** Nodes that an operator has taken out. */
   readonly skipped: readonly string[];
+  /** Nodes that nobody asked for. */
+  readonly unasked: readonly string[];
   /** Why it would be refused as things are. */
   readonly refused?: string;
 }
@@ -73,13 +77,14 @@ export class Rollouts {
   async run(request: RolloutRequest, onProgress: OnProgress): Promise<RolloutReport> {
     const { closing, store, clock } = this.#parts;
     closing.throwIfAborted();
-    const { plan, skipped, refused } = this.draft(request);
+    const { plan, skipped, unasked, refused } = this.draft(request);
     if (refused !== undefined) throw new LameduckError('refused', refused);
     this.#isBeginning = true;
     try {
       const { by } = request;
       const begun = { beganAt: clock.timestamp(), ...(by === undefined ? {} : { by }) };
-      this.#current = this.#make(await store.beginRollout(beginRollout(plan), begun), skipped, onProgress);
+      const kept = await store.beginRollout(beginRollout(plan, skipped), begun);
+      this.#current = this.#make(kept, unasked, onProgress);
     } finally {
       this.#isBeginning = false;
     }
@@ -98,18 +103,20 @@ export class Rollouts {
     this.#refuseSecond();
     const { config, records, hooks, clock } = this.#parts;
     const isMeant = meant(records, request.only);
-    const isTaken = ({ out }: NodeRecord): boolean => out.has('operator') || out.has('stopped');
-    const nodes = names(records.filter((record) => isMeant(record) && !isTaken(record)));
+    const nodes = names(records.filter((record) => isMeant(record) && !isTakenOut(record)));
     const { batch, canary, soakMs, success } = resolveRollout(config.rollout, request, nodes.length);
-    const revertible = nodes.filter((node) => hooks.get(node)?.describe('rollBack') !== undefined);
+    const revertible = nodes.filter((node) => canRollBack(hooks.get(node)));
     const plan = { nodes, batch, canary, soakMs: canary === 0 ? 0 : soakMs, success, revertible };
-    const skipped = names(records.filter((record) => !isMeant(record) || isTaken(record)));
+    const left = {
+      skipped: names(records.filter((record) => isMeant(record) && isTakenOut(record))),
+      unasked: names(records.filter((record) => !isMeant(record))),
+    };
     // a batch that the guard would refuse half-way is refused before its first node is touched
     for (const wide of [nodes.slice(0, Math.min(batch, canary)), nodes.slice(canary, canary + batch)]) {
       const verdict = withHolders(askGuard(config, records, wide), records, wide, clock);
-      if (!verdict.allowed) return { plan, skipped, refused: verdict.reason };
+      if (!verdict.allowed) return { plan, ...left, refused: verdict.reason };
     }
-    return { plan, skipped };
+    return { plan, ...left };
   }
 
   /** The one under way, or the last one of this controller. */
@@ -144,7 +151,7 @@ export class Rollouts {
    * while; any other one is settled as aborted.
    */
   async takeUp(isAdopted: boolean): Promise<void> {
-    const { store, unsettled, logger } = this.#parts;
+    const { store, unsettled, logger, onEnded } = this.#parts;
     const found = await store.rollouts().catch((thrown: unknown) => {
       logger.error({ reason: LameduckError.from(thrown).message }, 'rollouts not read');
       return [];
@@ -156,7 +163,9 @@ export class Rollouts {
           ? 'the controller ended in it; the rest was left alone'
           : 'the service was stopped in it';
         const name = `rollout/${kept.note.beganAt}`;
-        await unsettled.attempt(name, () => settleInterruptedRollout(kept, reason));
+        const report = interruptedRollout(kept.note.state, reason);
+        onEnded(report);
+        await unsettled.attempt(name, () => kept.settle(report));
       }
     }
   }
@@ -169,20 +178,21 @@ export class Rollouts {
   #goOn(kept: RolloutRecord): void {
     const { logger } = this.#parts;
     logger.info({ id: kept.note.id, phase: kept.note.state.phase }, 'rollout taken up');
-    const { nodes } = kept.note.state.plan;
-    const skipped = names(this.#parts.records).filter((node) => !nodes.includes(node));
-    this.#current = this.#make(kept, skipped, () => {});
+    const { plan, skipped } = kept.note.state;
+    const known = [...plan.nodes, ...skipped];
+    const unasked = names(this.#parts.records).filter((node) => !known.includes(node));
+    this.#current = this.#make(kept, unasked, () => {});
     this.#underWay = this.#current.run('takenUp').then(
       (report) => logger.info({ result: report.result, reason: report.reason }, 'rollout ended'),
       (thrown: unknown) => logger.info({ reason: LameduckError.from(thrown).message }, 'rollout left'),
     );
   }
 
-  #make(kept: RolloutRecord, skipped: readonly string[], onProgress: OnProgress): RunningRollout {
+  #make(kept: RolloutRecord, unasked: readonly string[], onProgress: OnProgress): RunningRollout {
     const { operate } = this.#parts;
     const restart = (node: string, report: OnProgress, options: OperationOptions) =>
       operate('restart', node, report, options);
-    return new RunningRollout({ ...this.#parts, restart, skipped }, kept, onProgress);
+    return new RunningRollout({ ...this.#parts, restart, unasked }, kept, onProgress);
   }
 
   #refuseSecond(): void {

@@ -13,7 +13,7 @@ import {
 } from '@lameduck/core';
 import type { Logger } from 'pino';
 import { CanaryWatch, type ReadTraffic } from './canary-watch.ts';
-import type { NodeRecord } from './node-record.ts';
+import { isTakenOut, type NodeRecord } from './node-record.ts';
 import type { OperationOptions } from './operation-spec.ts';
 import type { Clock } from './ports/clock.ts';
 import type { OnProgress } from './run-operation.ts';
@@ -33,8 +33,9 @@ export interface RunningRolloutParts {
   ) => Promise<OperationReport>;
   /** Aborts when the controller stops. */
   readonly closing: AbortSignal;
-  /** Nodes that it leaves alone from the start: they are out on purpose. */
-  readonly skipped: readonly string[];
+  /** Nodes that it has nothing to do with. */
+  readonly unasked: readonly string[];
+  readonly onEnded: (report: RolloutReport) => void;
 }
 
 type Untimed = RolloutEvent extends infer E ? (E extends unknown ? Omit<E, 'at'> : never) : never;
@@ -83,7 +84,7 @@ export class RunningRollout {
    * rollout stays noted, and the next controller goes on with it.
    */
   async run(begin: 'begun' | 'takenUp'): Promise<RolloutReport> {
-    const { closing, unsettled, skipped } = this.#parts;
+    const { closing, unsettled, unasked, onEnded } = this.#parts;
     const stop = (): void => {
       this.#watch?.stop();
       if (this.#machine.state.running.length === 0) this.#ended.reject(closing.reason);
@@ -93,7 +94,8 @@ export class RunningRollout {
     if (closing.aborted) stop();
     try {
       const ended = await this.#ended.promise;
-      const report = { ...ended, untouched: [...ended.untouched, ...skipped] };
+      const report = { ...ended, untouched: [...ended.untouched, ...unasked] };
+      onEnded(report);
       await unsettled.attempt(`rollout/${this.#kept.note.beganAt}`, () => this.#kept.settle(report));
       return report;
     } finally {
@@ -105,10 +107,12 @@ export class RunningRollout {
   #perform(effect: RolloutEffect): void {
     switch (effect.type) {
       case 'restart':
-        void this.#restart(effect.node, { hook: 'beforeStart' });
+        if (this.#isTakenOut(effect.node)) this.send({ type: 'nodeSkipped', node: effect.node });
+        else void this.#restart(effect.node, { hook: 'beforeStart' });
         return;
       case 'revert':
-        void this.#restart(effect.node, { hook: 'rollBack', ...this.#why() });
+        if (this.#isTakenOut(effect.node)) this.#finished(leftOut(effect.node));
+        else void this.#restart(effect.node, { hook: 'rollBack', ...this.#why() });
         return;
       case 'soak':
         this.#soak(effect.nodes, effect.ms);
@@ -122,6 +126,11 @@ export class RunningRollout {
     }
   }
 
+  /** What was taken out on purpose stays out, also where this rollout had changed it before. */
+  #isTakenOut(node: string): boolean {
+    return this.#parts.records.some((record) => record.config.name === node && isTakenOut(record));
+  }
+
   #why(): { reason?: string } {
     const reason = this.#machine.state.trouble?.reason;
     return reason === undefined ? {} : { reason };
@@ -132,6 +141,10 @@ export class RunningRollout {
     const report = await this.#parts
       .restart(node, this.#onProgress, { ...options, by })
       .catch((thrown: unknown) => failedReport(node, LameduckError.from(thrown)));
+    this.#finished(report);
+  }
+
+  #finished(report: OperationReport): void {
     this.#onProgress({ type: 'nodeReport', report });
     this.send({ type: 'nodeFinished', report });
   }
@@ -150,6 +163,7 @@ export class RunningRollout {
   #statusOf(state: RolloutState): RolloutStatus {
     const { id, beganAt, by } = this.#kept.note;
     return rolloutStatus(state, {
+      takenOut: state.pending.filter((node) => this.#isTakenOut(node)),
       id,
       beganAt,
       ...(by === undefined ? {} : { by }),
@@ -167,18 +181,25 @@ export class RunningRollout {
   }
 }
 
-function failedReport(node: string, error: LameduckError): OperationReport {
+function failedReport(node: string, { message: reason, code }: LameduckError): OperationReport {
+  return { ...unbegun(node), result: 'failed', reason, code };
+}
+
+/** Of a canary that is to be rolled back, and that an operator has taken out. */
+function leftOut(node: string): OperationReport {
+  const reason = `Cannot roll node "${node}" back: an operator has taken it out; it has the new version`;
+  return { ...unbegun(node), result: 'refused', reason, code: 'refused' };
+}
+
+function unbegun(node: string): Omit<OperationReport, 'result'> {
   return {
     operation: 'restart',
     node,
-    result: 'failed',
     phases: [],
     inFlight: 0,
     answered: 0,
     lost: 0,
     killed: [],
     ms: 0,
-    reason: error.message,
-    code: error.code,
   };
 }

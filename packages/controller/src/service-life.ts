@@ -55,7 +55,7 @@ async function adoptService(
   signal: AbortSignal,
 ): Promise<void> {
   await applyWishes(life);
-  await openEdges(life, signal);
+  await openEdges(life, true, signal);
   await life.pause.takeOver(true);
   await life.weights.takeOver();
   const resumed = await settleInterrupted(life, interrupted, signal);
@@ -83,7 +83,7 @@ async function startAfresh(life: ServiceLife, signal: AbortSignal): Promise<void
       life.records.map((record) => startNode(life, record, false, signal)),
     );
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-    await openEdges(life, signal);
+    await openEdges(life, false, signal);
     await life.pause.takeOver(false);
     await life.weights.takeOver();
     await forgetWishes(life);
@@ -114,10 +114,21 @@ export async function applyWishes(life: ServiceLife): Promise<void> {
   }
 }
 
-/** Opens all edges with those nodes out that have a reason to be. */
-export function openEdges(life: ServiceLife, signal: AbortSignal): Promise<unknown> {
-  const out = life.records.filter((record) => record.out.size > 0).map((record) => record.config.name);
-  return life.edges.open(out, signal);
+/**
+ * Opens all edges with those nodes out that have a reason to be. One that is down, or does not answer, is tried again: it
+ * keeps neither the others nor nodes that serve already from being cared for. Rejects where nothing would serve at all.
+ */
+export async function openEdges(
+  { records, edges, logger }: ServiceLife,
+  isServing: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const out = records.filter((record) => record.out.size > 0).map((record) => record.config.name);
+  const problems = await edges.open(out, signal);
+  if (!isServing && problems.length === edges.edges.length) throw problems[0];
+  for (const { code, message, details } of problems) {
+    logger.error({ edge: details['edge'], code, reason: message }, 'edge not open: tried again until it is');
+  }
 }
 
 async function startNode(

@@ -80,7 +80,7 @@ export class TrafficWatch {
   async read(): Promise<TrafficReading> {
     const last = this.#last;
     if (last !== undefined && this.#clock.now() - last.atMs < sampleMs) return last;
-    return this.#ask();
+    return this.ask();
   }
 
   #join<T>(listeners: Set<T>, listener: T): () => void {
@@ -110,14 +110,15 @@ export class TrafficWatch {
       this.#isRunning = false;
       return;
     }
-    const reading = await this.#ask();
+    const reading = await this.ask();
     if (this.#signal.aborted) return;
     for (const listener of this.#onReading) listener(reading);
     this.#tell(reading);
     this.#schedule(Math.max(dueAt + sampleMs, this.#clock.now()));
   }
 
-  #ask(): Promise<TrafficReading> {
+  /** What the edges say, as of now; who asks meanwhile gets the same answer. Never rejects. */
+  ask(): Promise<TrafficReading> {
     this.#asking ??= this.#askEdges().finally(() => {
       this.#asking = undefined;
     });

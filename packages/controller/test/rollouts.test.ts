@@ -149,6 +149,71 @@ describe('a rollout', () => {
     assert.throws(() => rig.controller.abortRollout(), { code: 'notRunning' });
   });
 
+  for (const kind of ['drain', 'stop'] as const) {
+    it(`leaves out a node that an operator takes out while it waits (${kind}), and takes one that is put back`, async () => {
+      const rig = await openRig({ config: { rollout: { canary: 1, soak: '60s' } } });
+      const rollout = rig.controller.rollout({}, quiet);
+      await untilSoaking(rig);
+      rig.controller.pauseRollout();
+      await rig.controller.operate('drain', 'b', quiet);
+      await rig.controller.operate(kind, 'c', quiet);
+      const { pending, skipped } = rig.controller.rolloutStatus() ?? {};
+      assert.deepEqual([pending, skipped], [[], ['b', 'c']]);
+      const signals = rig.node('c').signals().length;
+      await rig.controller.operate('ready', 'b', quiet);
+      await rig.controller.resumeRollout();
+      rig.controller.abortRollout();
+      const aborted = await rollout;
+      assert.deepEqual([aborted.untouched, aborted.skipped], [['b', 'c'], undefined]);
+      const { steps, skipped: planned } = await rig.controller.planRollout({ canary: 0 });
+      assert.deepEqual([steps.flatMap(({ nodes }) => nodes), planned], [['a', 'b'], ['c']]);
+      const report = await rig.controller.rollout({ canary: 0 }, quiet);
+      assert.deepEqual([report.result, report.untouched, report.skipped], ['done', ['c'], ['c']]);
+      assert.equal(rig.node('c').signals().length, signals);
+    });
+  }
+
+  it('leaves out what is drained in its soak or under way to it, when the others follow', async () => {
+    const rig = await openRig({ nodes: ['a', 'b', 'c', 'd'] });
+    rig.node('a').hang();
+    const rollout = rig.controller.rollout({}, quiet);
+    await until('a leaves', () => rig.node('a').signals().length > 0);
+    await rig.controller.operate('drain', 'b', quiet);
+    rig.node('d').hang();
+    const stop = rig.controller.operate('stop', 'd', quiet);
+    await until('d leaves', () => rig.node('d').signals().length > 0);
+    rig.node('a').finish();
+    const report = await rollout;
+    assert.deepEqual(
+      [report.result, report.nodes.map(({ node }) => node), report.skipped],
+      ['done', ['a', 'c'], ['b', 'd']],
+    );
+    assert.equal((await nodeStatus(rig, 'b')).state, 'drained');
+    rig.node('d').finish();
+    assert.equal((await stop).result, 'exited');
+    assert.equal((await nodeStatus(rig, 'd')).state, 'stopped');
+  });
+
+  it('does not roll back a canary that an operator has stopped: it stays stopped, and the report says so', async () => {
+    const hooks = hooksFor('a', 'b', 'c');
+    const rig = await openRig({ config: canary, hooks });
+    const rollout = rig.controller.rollout({ soakMs: 60_000 }, quiet);
+    await untilSoaking(rig);
+    const stop = rig.controller.operate('stop', 'a', quiet);
+    const report = await rollout;
+    assert.deepEqual(
+      [report.code, report.canary?.reverted.map(({ result }) => result)],
+      ['canaryFailed', ['refused']],
+    );
+    assert.match(
+      report.canary?.reverted[0]?.reason ?? '',
+      /an operator has taken it out; it has the new version/,
+    );
+    assert.equal((await stop).result, 'exited');
+    assert.deepEqual(hooks.get('a')?.calls, ['beforeStart deploy']);
+    assert.equal((await nodeStatus(rig, 'a')).state, 'stopped');
+  });
+
   it('is aborted after the batch that runs', async () => {
     const rig = await openRig();
     const rollout = rig.controller.rollout({}, (progress: OperationProgress) => {
@@ -196,6 +261,24 @@ describe('a rollout', () => {
       assert.equal(entry?.report?.result, 'done');
     });
   }
+
+  it('is counted by its result, and shown by its state while it is under way', async () => {
+    const rig = await openRig({ config: { rollout: { canary: 1, soak: '60s' } } });
+    const shown = async (): Promise<readonly string[]> =>
+      (await rig.controller.metrics.render()).match(/^lameduck_rollouts_.* [1-9]$/gm) ?? [];
+    const rollout = rig.controller.rollout({}, quiet);
+    await untilSoaking(rig);
+    assert.deepEqual(await shown(), ['lameduck_rollouts_in_progress{state="soaking"} 1']);
+    rig.controller.pauseRollout();
+    assert.deepEqual(await shown(), ['lameduck_rollouts_in_progress{state="paused"} 1']);
+    rig.controller.abortRollout();
+    await rollout;
+    await rig.controller.rollout({ canary: 0 }, quiet);
+    assert.deepEqual(await shown(), [
+      'lameduck_rollouts_total{result="done"} 1',
+      'lameduck_rollouts_total{result="aborted"} 1',
+    ]);
+  });
 
   it('takes only the nodes that are asked for', async () => {
     const rig = await openRig();

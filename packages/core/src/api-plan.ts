@@ -7,7 +7,7 @@ export interface OperationPlan {
   readonly operation: OperationKind | 'rollout';
   /** What happens one after the other. */
   readonly steps: readonly PlannedStep[];
-  /** Nodes that a rollout would leave alone: drained or stopped by an operator. */
+  /** Nodes that a rollout would leave alone: drained or stopped by an operator, or not asked for. */
   readonly skipped: readonly string[];
   /** Why it would be refused as things are now. */
   readonly refused?: string;

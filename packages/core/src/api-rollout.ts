@@ -11,6 +11,8 @@ export interface RolloutStatus {
   readonly canaryNodes?: readonly string[];
   readonly pending: readonly string[];
   readonly running: readonly string[];
+  /** Nodes that it leaves alone because an operator has taken them out; one that is put back before its turn is taken. */
+  readonly skipped?: readonly string[];
   readonly done: readonly string[];
   /** ISO 8601, UTC: until then the nodes that are new are only watched. */
   readonly soakEndsAt?: string;

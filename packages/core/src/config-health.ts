@@ -2,6 +2,7 @@ import type { Address } from './address.ts';
 import type { BodyMatch, ConfigProblem, HealthConfig, StatusRange } from './config.ts';
 import { defaults } from './config-defaults.ts';
 import { type HealthDocument, parsePattern } from './config-health-schema.ts';
+import { definedOnly } from './defined-only.ts';
 
 /** The checks of one node: its own keys over the service's over the defaults. */
 export function toHealth(service: HealthDocument, node: HealthDocument, isApp: boolean): HealthConfig {
@@ -78,8 +79,4 @@ function toPassive(passive: HealthDocument['passive']): HealthConfig['passive'] 
     errors: passive.errors ?? defaults.passiveErrors,
     withinMs: passive.within ?? defaults.passiveWithinMs,
   };
-}
-
-function definedOnly<T extends object>(value: T): Partial<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Partial<T>;
 }

@@ -33,6 +33,7 @@ export { formatPath } from './config-issues.ts';
 export type { LaunchConfig } from './config-launch.ts';
 export { batchSize, type HooksConfig, type RolloutConfig } from './config-rollout.ts';
 export { configSchema } from './config-schema.ts';
+export { definedOnly } from './defined-only.ts';
 export { formatMs, parseDurationMs } from './duration.ts';
 export {
   assertNever,

@@ -25,6 +25,8 @@ export interface InterruptedOperation {
   readonly cause?: 'node';
   /** What it runs between end and start, where it changes the version. */
   readonly hook?: DeploySpec['hook'];
+  /** The hook that brings the old version back has run. */
+  readonly isRolledBack?: true;
 }
 
 /** The node's main process as it is found, compared with the one that the operation was about. */

@@ -48,7 +48,12 @@ const deploying: readonly PhaseName[] = ['deploy', 'start', 'health'];
 /** What a failure leads to that is not the end: `undefined` where it is. */
 export function troubleOf(
   state: RunningState,
-  event: { readonly at: number; readonly code: ErrorCode; readonly reason: string },
+  event: {
+    readonly at: number;
+    readonly code: ErrorCode;
+    readonly reason: string;
+    readonly isUntouched?: true;
+  },
 ): Next | undefined {
   const { code, reason, at } = event;
   const { deploy } = state.spec;
@@ -56,7 +61,7 @@ export function troubleOf(
   if (!deploying.includes(state.phase) || foreign.includes(code)) return undefined;
   const next = { ...state, trouble: { code, reason } };
   const cancel: OperationEffect = { type: 'cancelTimer', timer: 'startup' };
-  if (deploy.canRollBack && state.rolledBack === undefined) {
+  if (deploy.canRollBack && state.rolledBack === undefined && event.isUntouched !== true) {
     const back = rollBack(enter(next, 'rollBack', at));
     return { state: back.state, effects: [cancel, ...back.effects] };
   }

@@ -33,7 +33,7 @@ export interface OperationSpec {
   readonly resumeAt?: ResumePhase;
 }
 
-/** What runs between the end of a node and its start, and whether there is a way back from it. */
+/** What runs between the end of a node and its start, and whether there is a way back from it: only where `beforeStart` runs or has run. */
 export interface DeploySpec {
   readonly hook: 'beforeStart' | 'rollBack' | 'none';
   readonly canRollBack: boolean;
@@ -97,7 +97,13 @@ export type OperationEvent = { readonly at: number } & (
   | { readonly type: 'healthRisen' }
   | { readonly type: 'restored'; readonly unproven?: readonly string[] }
   | { readonly type: 'timerExpired'; readonly timer: OperationTimer }
-  | { readonly type: 'failed'; readonly code: ErrorCode; readonly reason: string }
+  /** `isUntouched`: of a deployment of which nothing has run. */
+  | {
+      readonly type: 'failed';
+      readonly code: ErrorCode;
+      readonly reason: string;
+      readonly isUntouched?: true;
+    }
 );
 
 export type OperationEffect =

@@ -99,8 +99,10 @@ export interface RolloutReport {
   readonly operation: 'rollout';
   readonly result: 'done' | 'aborted';
   readonly nodes: readonly OperationReport[];
-  /** Nodes that the rollout did not reach. */
+  /** Nodes that the rollout did not touch. */
   readonly untouched: readonly string[];
+  /** Those of them that an operator had taken out on purpose. */
+  readonly skipped?: readonly string[];
   readonly canary?: CanaryReport;
   readonly ms: number;
   readonly reason?: string;

@@ -24,6 +24,8 @@ export interface RolloutState {
   readonly plan: RolloutPlan;
   readonly pending: readonly string[];
   readonly running: readonly string[];
+  /** Nodes that an operator had taken out when it began, or when it was their turn. */
+  readonly skipped: readonly string[];
   readonly reports: readonly OperationReport[];
   readonly isPaused: boolean;
   /** The soak has ended, and only the pause keeps the others from following. */
@@ -44,6 +46,8 @@ export type RolloutEvent = { readonly at: number } & (
   /** Another controller goes on with it. */
   | { readonly type: 'takenUp' }
   | { readonly type: 'nodeFinished'; readonly report: OperationReport }
+  /** Its turn has come, and an operator has taken it out. */
+  | { readonly type: 'nodeSkipped'; readonly node: string }
   | { readonly type: 'judged'; readonly judgement: CanaryJudgement }
   | { readonly type: 'soakEnded'; readonly judgement: CanaryJudgement }
   | { readonly type: 'pauseAsked'; readonly reason: string }
@@ -61,9 +65,9 @@ export type RolloutEffect =
 
 export type NextRollout = Transition<RolloutState, RolloutEffect>;
 
-/** The nodes that go first. */
-export function canariesOf({ nodes, canary }: RolloutPlan): readonly string[] {
-  return nodes.slice(0, canary);
+/** The nodes that go first; the next one takes the place of one that is skipped. */
+export function canariesOf({ plan, skipped }: RolloutState): readonly string[] {
+  return plan.nodes.filter((node) => !skipped.includes(node)).slice(0, plan.canary);
 }
 
 /** Whether another controller can go on with it: nothing was under way that it would have to make sense of. */

@@ -8,19 +8,24 @@ export interface RolloutFacts {
   readonly beganAt: string;
   readonly soakEndsAt?: string;
   readonly by?: string;
+  /** Nodes that are out on purpose now: if they still are when it is their turn, they are skipped. */
+  readonly takenOut: readonly string[];
 }
 
 /** The rollout as the API shows it. */
 export function rolloutStatus(state: RolloutState, facts: RolloutFacts): RolloutStatus {
   const { plan, phase, judgement } = state;
+  const takenOut = phase === 'done' ? [] : state.pending.filter((node) => facts.takenOut.includes(node));
+  const skipped = [...state.skipped, ...takenOut];
   const reason = state.trouble?.reason ?? (state.isPaused ? state.pauseReason : undefined);
   return {
     id: facts.id,
     state: stateWord(state),
     batch: plan.batch,
-    ...(plan.canary === 0 ? {} : { canary: plan.canary, canaryNodes: canariesOf(plan) }),
-    pending: state.pending,
+    ...(plan.canary === 0 ? {} : { canary: plan.canary, canaryNodes: canariesOf(state) }),
+    pending: state.pending.filter((node) => !takenOut.includes(node)),
     running: state.running,
+    ...(skipped.length === 0 ? {} : { skipped }),
     done: state.reports.map(({ node }) => node),
     ...(plan.soakMs === 0 ? {} : { soakMs: plan.soakMs }),
     ...(phase === 'soaking' && facts.soakEndsAt !== undefined ? { soakEndsAt: facts.soakEndsAt } : {}),

@@ -19,17 +19,21 @@ import {
  * A pause lets what runs end, and begins nothing; a canary is judged meanwhile. A soak that ends without enough to
  * judge by pauses too: a resume says that a person has judged.
  *
+ * What an operator has taken out when its turn comes is skipped; of the canaries, the next node takes its place.
+ *
  * Invariants (property tests): never more than `batch` operations at once; nothing new begins while it is paused, and no
- * node after a failure or an abort; while canaries run or soak no other node does; every node is either reported or
- * untouched, once; a canary is rolled back at most once, and only one that was deployed; the end is told once.
+ * node after a failure or an abort; while canaries run or soak no other node does; every node is either reported,
+ * skipped or untouched, once; a canary is rolled back at most once, and only one that was deployed; the end is told once.
  */
 
-export function beginRollout(plan: RolloutPlan): RolloutState {
+/** `skipped`: nodes that are out on purpose already. */
+export function beginRollout(plan: RolloutPlan, skipped: readonly string[] = []): RolloutState {
   return {
     phase: 'idle',
     plan,
     pending: plan.nodes,
     running: [],
+    skipped,
     reports: [],
     isPaused: false,
     isSoakOver: false,
@@ -47,6 +51,8 @@ export function stepRollout(state: RolloutState, event: RolloutEvent): NextRollo
       return takeUp(state, event.at);
     case 'nodeFinished':
       return noteReport(state, event.report, event.at);
+    case 'nodeSkipped':
+      return skip(state, event.node, event.at);
     case 'judged':
     case 'soakEnded':
       return state.phase === 'soaking' ? judge(state, event) : stay(state);
@@ -91,6 +97,12 @@ function noteReport(state: RolloutState, report: OperationReport, at: number): N
   return goOn({ ...state, running, reports, ...(trouble === undefined ? {} : { trouble }) }, at);
 }
 
+function skip(state: RolloutState, node: string, at: number): NextRollout {
+  if (!state.running.includes(node) || state.phase === 'reverting') return stay(state);
+  const running = state.running.filter((name) => name !== node);
+  return goOn({ ...state, running, skipped: [...state.skipped, node] }, at);
+}
+
 function troubleOf({ result, node, code, reason }: OperationReport): RolloutState['trouble'] {
   if (result !== 'failed' && result !== 'refused') return undefined;
   return { code: code ?? 'internal', reason: reason ?? `node "${node}" ${result}` };
@@ -102,10 +114,11 @@ function goOn(state: RolloutState, at: number): NextRollout {
   if (state.phase === 'reverting') return revertNext(state, at);
   if (state.trouble !== undefined) return giveUp(state, at);
   const isCanary = state.phase === 'canary';
-  const left = isCanary ? state.plan.canary - state.reports.length : state.pending.length;
+  const { pending, plan, reports } = state;
+  const left = isCanary ? Math.min(plan.canary - reports.length, pending.length) : pending.length;
   if (left > 0) return state.isPaused ? stay(state) : nextBatch(state, left);
   if (!isCanary) return finish(state, at);
-  return state.plan.soakMs > 0 ? soak(state) : goOn({ ...state, phase: 'batches' }, at);
+  return plan.soakMs > 0 && reports.length > 0 ? soak(state) : goOn({ ...state, phase: 'batches' }, at);
 }
 
 function nextBatch(state: RolloutState, left: number): NextRollout {
@@ -118,7 +131,7 @@ function nextBatch(state: RolloutState, left: number): NextRollout {
 }
 
 function soak(state: RolloutState): NextRollout {
-  const nodes = canariesOf(state.plan);
+  const nodes = canariesOf(state);
   return { state: { ...state, phase: 'soaking' }, effects: [{ type: 'soak', nodes, ms: state.plan.soakMs }] };
 }
 
@@ -180,8 +193,9 @@ function finish(state: RolloutState, at: number): NextRollout {
     operation: 'rollout',
     result: state.trouble === undefined ? 'done' : 'aborted',
     nodes: state.reports,
-    untouched: state.pending,
-    ...(state.plan.canary === 0 ? {} : { canary: canaryReport(state) }),
+    untouched: [...state.skipped, ...state.pending],
+    ...(state.skipped.length === 0 ? {} : { skipped: state.skipped }),
+    ...(canariesOf(state).length === 0 ? {} : { canary: canaryReport(state) }),
     ms: Math.round(at - state.beganAt),
     ...(state.trouble ?? {}),
   };
@@ -190,7 +204,7 @@ function finish(state: RolloutState, at: number): NextRollout {
 
 function canaryReport(state: RolloutState): CanaryReport {
   return {
-    nodes: canariesOf(state.plan),
+    nodes: canariesOf(state),
     soakMs: state.plan.soakMs,
     verdict: canaryVerdict(state),
     criteria: state.judgement?.criteria ?? [],

@@ -51,6 +51,14 @@ const unhealthy: readonly Plain[] = [{ type: 'started' }, { type: 'timerExpired'
 const rolledBack: Plain = { type: 'rolledBack', killed: [] };
 
 describe('a restart that deploys', () => {
+  it('rolls nothing back where nothing of the deployment has run: what is there is started', () => {
+    const failed: Plain = { type: 'failed', code: 'hookFailed', reason: 'no such file', isUntouched: true };
+    const { effects } = play(both, [...ended, failed, ...back]);
+    assert.deepEqual(types(effects).slice(-5), ['deploy', 'start', 'awaitHealth', 'restore', 'finish']);
+    const { result, rolledBack: isRolledBack, isBack } = reportOf(effects);
+    assert.deepEqual([result, isRolledBack, isBack], ['failed', false, true]);
+  });
+
   it('runs the hook between the end and the start', () => {
     const { effects } = play(both, [...ended, { type: 'deployed' }, ...back]);
     assert.deepEqual(types(effects).slice(-6), [

@@ -4,7 +4,13 @@ import fc from 'fast-check';
 import type { CanaryJudgement } from '../src/canary.ts';
 import type { OperationReport, OperationResult, RolloutReport } from '../src/report.ts';
 import { beginRollout, stepRollout } from '../src/rollout.ts';
-import { isResumable, type RolloutEvent, type RolloutPlan, type RolloutState } from '../src/rollout-state.ts';
+import {
+  canariesOf,
+  isResumable,
+  type RolloutEvent,
+  type RolloutPlan,
+  type RolloutState,
+} from '../src/rollout-state.ts';
 import { rolloutStatus } from '../src/rollout-status.ts';
 
 type Plain = RolloutEvent extends infer E ? (E extends unknown ? Omit<E, 'at'> : never) : never;
@@ -110,7 +116,7 @@ describe('stepRollout', () => {
   it('pauses where the soak ends without enough to judge by, and goes on when a person says so', () => {
     const played = new Played(planOf(2, soaking)).finish();
     played.send({ type: 'soakEnded', judgement: judgement('unsure') });
-    const facts = { id: 1, beganAt: '' };
+    const facts = { id: 1, beganAt: '', takenOut: [] };
     assert.equal(rolloutStatus(played.state, facts).state, 'paused');
     assert.match(rolloutStatus(played.state, facts).reason ?? '', /cannot judge the canary/);
     played.send({ type: 'resumeAsked' }).finish();
@@ -140,6 +146,34 @@ describe('stepRollout', () => {
     assert.equal(canary.report.canary?.verdict, 'unfinished');
   });
 
+  it('skips what an operator has taken out when it is its turn, and says so', () => {
+    const played = new Played(planOf(3)).finish().send({ type: 'nodeSkipped', node: 'n1' });
+    assert.deepEqual(played.asked, ['restart n0', 'restart n1', 'restart n2']);
+    const { skipped } = rolloutStatus(played.state, { id: 1, beganAt: '', takenOut: [] });
+    assert.deepEqual(skipped, ['n1']);
+    played.finish();
+    const { result, untouched, skipped: told } = played.report;
+    assert.deepEqual([result, untouched, told], ['done', ['n1'], ['n1']]);
+  });
+
+  it('shows a node that waits and is out on purpose as one that would be left out', () => {
+    const { state } = new Played(planOf(3)).send({ type: 'pauseAsked', reason: 'lunch' }).finish();
+    const status = rolloutStatus(state, { id: 1, beganAt: '', takenOut: ['n2', 'n0'] });
+    assert.deepEqual([status.pending, status.skipped], [['n1'], ['n2']]);
+  });
+
+  it('lets the next node be the canary in the place of one that is skipped', () => {
+    const played = new Played(planOf(3, soaking)).send({ type: 'nodeSkipped', node: 'n0' }).finish();
+    assert.deepEqual(played.asked, ['restart n0', 'restart n1', 'soak']);
+    played.send({ type: 'soakEnded', judgement: judgement('passed') }).finish();
+    assert.deepEqual(played.report.canary?.nodes, ['n1']);
+    const none = new Played(planOf(1, soaking)).send({ type: 'nodeSkipped', node: 'n0' });
+    assert.deepEqual(
+      [none.report.result, none.report.canary, none.report.skipped],
+      ['done', undefined, ['n0']],
+    );
+  });
+
   it('is taken up by another controller: a soak begins anew, a pause stays a pause', () => {
     const soak = new Played(planOf(2, soaking)).finish();
     const kept = JSON.parse(JSON.stringify(soak.state)) as RolloutState;
@@ -160,7 +194,7 @@ describe('stepRollout', () => {
 /** What a world may do to a rollout: ends of operations, judgements, operators. */
 const happenings = fc.array(
   fc.oneof(
-    { weight: 6, arbitrary: fc.constantFrom('ends', 'ends', 'ends', 'fails') },
+    { weight: 6, arbitrary: fc.constantFrom('ends', 'ends', 'ends', 'fails', 'skips') },
     fc.constantFrom('pause', 'resume', 'resume', 'abort'),
     fc.constantFrom('judged pending', 'judged failed', 'over passed', 'over unsure', 'over failed'),
   ),
@@ -177,7 +211,9 @@ function happen(played: Played, what: string, pick: number): void {
   else if (word === 'over') played.send({ type: 'soakEnded', judgement: judgement(verdict) });
   else if (running.length > 0) {
     const node = running[pick % running.length] ?? '';
-    played.send({ type: 'nodeFinished', report: reportFor(node, word === 'fails' ? 'failed' : 'exited') });
+    if (word === 'skips') played.send({ type: 'nodeSkipped', node });
+    else
+      played.send({ type: 'nodeFinished', report: reportFor(node, word === 'fails' ? 'failed' : 'exited') });
   }
 }
 
@@ -202,7 +238,7 @@ function checkStep(before: RolloutState, played: Played, asked: readonly string[
     assert.ok(!state.isPaused, 'began while paused');
     assert.equal(state.trouble, undefined, 'began after a failure or an abort');
   }
-  const canaries = plan.nodes.slice(0, plan.canary);
+  const canaries = canariesOf(state);
   const others = [...state.reports.map(({ node }) => node), ...running].filter(
     (node) => !canaries.includes(node),
   );
@@ -213,7 +249,7 @@ function checkStep(before: RolloutState, played: Played, asked: readonly string[
     assert.ok(plan.revertible.includes(node) && canaries.includes(node));
     assert.ok(state.reports.some((report) => report.node === node && report.result === 'exited'));
   }
-  const all = [...state.pending, ...state.reports.map(({ node }) => node)];
+  const all = [...state.pending, ...state.skipped, ...state.reports.map(({ node }) => node)];
   const underWay = state.phase === 'reverting' ? [] : running;
   assert.deepEqual([...all, ...underWay].sort(), [...plan.nodes].sort(), 'each node in one place');
   assert.equal(ends.length, state.phase === 'done' ? 1 : 0);

@@ -5,6 +5,7 @@ import { composeRunner, edgeOptions, prepareStateFolder } from '../compose.ts';
 import { counted } from '../output/counted.ts';
 import type { Service } from '../service.ts';
 import { attachedFindings } from './check-attached.ts';
+import { checkHooks } from './check-hooks.ts';
 import { checkRules, keepAliveTimes } from './check-rules.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
 
@@ -18,8 +19,15 @@ export async function checkService(service: Service, isUp: boolean): Promise<rea
   const logger = pino({ level: 'silent' });
   const edges = await Promise.all(config.edges.map((edge) => checkEdge(edge, service, logger)));
   const nodes = await Promise.all(config.nodes.map((node) => checkNode(node, service, logger)));
+  const hooks = await checkHooks(service);
   const size = `${counted(config.edges.length, 'edge')}, ${counted(config.nodes.length, 'node')}${isUp ? ', running' : ''}`;
-  return [ok('config', `${file}: ${size}`), ...checkRules(config), ...edges.flat(), ...nodes.flat()];
+  return [
+    ok('config', `${file}: ${size}`),
+    ...checkRules(config),
+    ...hooks,
+    ...edges.flat(),
+    ...nodes.flat(),
+  ];
 }
 
 async function checkEdge(edge: EdgeConfig, service: Service, logger: Logger): Promise<readonly Finding[]> {

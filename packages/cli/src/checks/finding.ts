@@ -15,6 +15,7 @@ export interface Finding {
   readonly rule?: string;
   readonly file?: string;
   readonly line?: number;
+  readonly column?: number;
   readonly fix?: string;
   /** Of an attached nginx: what was found out about it. */
   readonly facts?: AttachedNginx;

@@ -26,14 +26,14 @@ async function runCheck(options: ServiceOptions): Promise<void> {
   if (failure !== undefined) process.exitCode = exitCodes[failure.code ?? 'internal'];
 }
 
-function formatFinding({ level, subject, text, file, line, fix }: Finding, screen: Screen): string {
+function formatFinding({ level, subject, text, file, line, column, fix }: Finding, screen: Screen): string {
   const marks = {
     ok: screen.paint('green', '✔'),
     note: screen.paint('cyan', 'i'),
     warning: screen.paint('yellow', '!'),
     error: screen.paint('red', '✖'),
   };
-  const place = file === undefined ? '' : `${file}:${line} `;
+  const place = file === undefined ? '' : `${[file, line, column].filter(Boolean).join(':')} `;
   const instead = fix === undefined ? '' : `\n    instead: ${fix}`;
   return `${marks[level]} ${screen.paint('bold', subject)}  ${place}${text}${instead}`;
 }

@@ -72,7 +72,7 @@ export async function runController(service: Service, run: ControllerRun): Promi
     supervisor.ready(status);
     announce(
       screen,
-      status.edges.map((edge) => edge.listen),
+      status.edges.filter(({ state }) => state !== 'stopped').map(({ listen }) => listen),
       formatMs(performance.now() - beganAt),
     );
     run.onReady?.(controller);

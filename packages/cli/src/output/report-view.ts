@@ -75,9 +75,12 @@ function formatRollout(report: RolloutReport, screen: Screen): string {
   const head = `${mark} rollout ${report.result}: ${counted(report.nodes.length, 'node')} in ${formatMs(report.ms)}, lost ${lost}`;
   const canary = report.canary === undefined ? [] : canaryLines(report.canary, screen);
   const reason = report.code === 'canaryFailed' || report.code === 'aborted' ? reasonLine(report.reason) : [];
-  const untouched = report.untouched.length === 0 ? [] : [`  left alone: ${report.untouched.join(', ')}`];
+  const { skipped = [] } = report;
+  const others = report.untouched.filter((node) => !skipped.includes(node));
+  const untouched = others.length === 0 ? [] : [`  left alone: ${others.join(', ')}`];
+  const leftOut = skipped.length === 0 ? [] : [`  left out, as an operator wants: ${skipped.join(', ')}`];
   const nodes = report.nodes.map((node) => formatOperation(node, screen));
-  return [head, ...reason, ...nodes, ...canary, ...untouched].join('\n');
+  return [head, ...reason, ...nodes, ...canary, ...untouched, ...leftOut].join('\n');
 }
 
 function canaryLines(

@@ -40,6 +40,7 @@ export function formatRollout(status: RolloutStatus, now: number, screen: Screen
     ...row('done', status.done),
     ...row('running', status.running),
     ...row('pending', status.pending),
+    ...row('left out', status.skipped),
     ...formatCriteria(status.criteria ?? [], screen).map((line) => `  ${line}`),
   ].join('\n');
 }

@@ -57,6 +57,7 @@ function NodesOf({ rollout }: { readonly rollout: RolloutStatus }): VNode {
   const parts = [
     ...rollout.done.map((name) => [name, 'done'] as const),
     ...rollout.running.map((name) => [name, 'under way'] as const),
+    ...(rollout.skipped ?? []).map((name) => [name, 'left out'] as const),
     ...rollout.pending.map((name) => [name, isOver(rollout) ? 'untouched' : 'waits'] as const),
   ];
   return (

@@ -62,21 +62,25 @@ function hostOf(origin: string): string | undefined {
   }
 }
 
-/** Throws `unauthorized`, `tooMany`. */
+/** A request without a token guesses none, and counts for nothing. Throws `unauthorized`, `tooMany`. */
 export function tcpCaller(door: TcpDoor, context: ApiContext): Caller {
   const from = addressOf(context);
+  const presented = bearerOf(context.req.header('authorization'));
+  if (presented === undefined) throw unauthorized(context, 'none');
   const waitMs = door.failures.waitMs(from);
   if (waitMs > 0) {
     context.header('retry-after', String(Math.ceil(waitMs / 1000)));
     throw new LameduckError('tooMany', 'Cannot check the token: too many wrong ones came from this address');
   }
-  const presented = bearerOf(context.req.header('authorization'));
-  const token = presented === undefined ? undefined : findToken(door.tokens, presented);
+  const token = findToken(door.tokens, presented);
   if (token !== undefined) return { who: token.name, by: token.name, role: token.role, from };
   door.failures.note(from);
+  throw unauthorized(context, 'a wrong one');
+}
+
+function unauthorized(context: ApiContext, got: string): LameduckError {
   context.header('www-authenticate', 'Bearer realm="lameduck"');
-  const got = presented === undefined ? 'none' : 'a wrong one';
-  throw new LameduckError('unauthorized', `Cannot answer: a token is wanted: current value is ${got}`);
+  return new LameduckError('unauthorized', `Cannot answer: a token is wanted: current value is ${got}`);
 }
 
 export function addressOf(context: ApiContext): string {

@@ -1,4 +1,4 @@
-import { operationKinds } from '@lameduck/core';
+import { operationKinds, type RolloutStatus } from '@lameduck/core';
 import type { NodeRecord } from '../node-record.ts';
 import type { CheckCounts } from '../ports/health-checks.ts';
 import { families } from './families.ts';
@@ -38,6 +38,15 @@ export function collectOperations(
     page.add(families.operationAge, [kind], Math.max(0, ...ages) / 1000);
   }
   for (const [phase, duration] of tally.phases) page.addHistogram(families.phaseDuration, [phase], duration);
+}
+
+const rolloutStates = ['running', 'paused', 'soaking', 'aborting'] as const;
+
+/** Rollouts that have ended, and the one under way. */
+export function collectRollouts(page: MetricsPage, status: RolloutStatus | undefined, tally: Tally): void {
+  for (const [result, count] of tally.rollouts) page.add(families.rollouts, [result], count);
+  for (const state of rolloutStates)
+    page.add(families.rolloutsUnderWay, [state], Number(status?.state === state));
 }
 
 /** The controller's own process and its store. */

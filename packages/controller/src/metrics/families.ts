@@ -228,6 +228,18 @@ export const families = {
     labels: ['kind', 'result'],
     help: 'Operations that have ended',
   },
+  rollouts: {
+    name: 'lameduck_rollouts_total',
+    type: 'counter',
+    labels: ['result'],
+    help: 'Rollouts that have ended',
+  },
+  rolloutsUnderWay: {
+    name: 'lameduck_rollouts_in_progress',
+    type: 'gauge',
+    labels: ['state'],
+    help: '1 for the state of the rollout under way: running, paused, soaking or aborting',
+  },
   operationsUnderWay: {
     name: 'lameduck_operations_in_progress',
     type: 'gauge',

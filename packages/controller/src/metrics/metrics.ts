@@ -1,4 +1,4 @@
-import type { Config, MasterStatus, Panic } from '@lameduck/core';
+import type { Config, MasterStatus, Panic, RolloutStatus } from '@lameduck/core';
 import type { NodeRecord } from '../node-record.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Edge, EdgeStatus } from '../ports/edge.ts';
@@ -7,7 +7,7 @@ import type { TrafficWatch } from '../traffic-watch.ts';
 import { edgeStatus } from '../views.ts';
 import { collectEdges } from './collect-edges.ts';
 import { collectNodes, collectWorkers } from './collect-nodes.ts';
-import { collectChecks, collectOperations, collectProcess } from './collect-service.ts';
+import { collectChecks, collectOperations, collectProcess, collectRollouts } from './collect-service.ts';
 import { families } from './families.ts';
 import { LoopLag } from './loop-lag.ts';
 import { NodeSums } from './node-sums.ts';
@@ -29,6 +29,8 @@ export interface MetricsParts {
   readonly tally: Tally;
   readonly clock: Clock;
   readonly panic: () => Panic | undefined;
+  /** The one under way, or the last one. */
+  readonly rollout: () => RolloutStatus | undefined;
 }
 
 /** The controller in Prometheus' text format. */
@@ -71,6 +73,7 @@ async function renderPage(parts: MetricsParts, sums: NodeSums, lag: LoopLag): Pr
   collectWorkers(page, masters);
   collectChecks(page, records, counts);
   collectOperations(page, records, tally, parts.clock.now());
+  collectRollouts(page, parts.rollout(), tally);
   collectProcess(page, tally, lag.takeMs());
   return page.toString();
 }

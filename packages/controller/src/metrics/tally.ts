@@ -6,6 +6,7 @@ import {
   operationResults,
   type PhaseName,
   phaseNames,
+  type RolloutReport,
 } from '@lameduck/core';
 import { Histogram } from './histogram.ts';
 
@@ -29,6 +30,10 @@ export class Tally {
   readonly operations: ReadonlyMap<OperationKind, Map<OperationResult, number>> = new Map(
     operationKinds.map((kind) => [kind, new Map(operationResults.map((result) => [result, 0]))]),
   );
+  readonly rollouts: Map<RolloutReport['result'], number> = new Map([
+    ['done', 0],
+    ['aborted', 0],
+  ]);
   readonly phases: ReadonlyMap<PhaseName, Histogram> = new Map(
     phaseNames.map((phase) => [phase, new Histogram(phaseBounds)]),
   );
@@ -52,6 +57,10 @@ export class Tally {
     node.answered += report.answered;
     node.lost += report.lost;
     node.killed += report.killed.length;
+  };
+
+  readonly rolloutEnded = ({ result }: RolloutReport): void => {
+    this.rollouts.set(result, (this.rollouts.get(result) ?? 0) + 1);
   };
 
   readonly healthChanged = (name: string): void => {

@@ -90,7 +90,10 @@ export interface Edge {
   readonly mode: EdgeMode;
   /** Where clients reach it, as `http://host:port`, where lameduck knows it. */
   readonly url: string | undefined;
-  /** Starts the proxy or adopts the one that runs; resolves when it answers with exactly `out` left out. */
+  /**
+   * Starts the proxy or adopts the one that runs; resolves when it answers with exactly `out` left out. `notRunning`,
+   * `addressInUse`, `edgeUnproven`: it may be well again later; anything else asks for another configuration or program.
+   */
   open(out: readonly string[], signal: AbortSignal): Promise<void>;
   /**
    * Where sessions are sticky: for a time only those that are bound to the node go to it; resolves when that is over, and it

@@ -16,6 +16,8 @@ export interface NodeHooks {
   describe(hook: HookName): string | undefined;
   /** The longest that a hook may take. */
   readonly timeoutMs: number;
-  /** Resolves when the command has exited with 0, at once where there is none. Throws `hookFailed` with its last lines. */
+  /**
+   * Resolves when the command has exited with 0, at once where there is none. Throws `hookFailed` with its last lines;
+   * `details.hasRun` where it had begun. */
   run(hook: HookName, facts: HookFacts, signal: AbortSignal): Promise<void>;
 }

@@ -1,5 +1,11 @@
-import { open } from 'node:fs/promises';
+import { close, fstat, read } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { openLog } from './log-file.ts';
+
+const stat = promisify(fstat);
+const readPiece = promisify(read);
+const closeLog = promisify(close);
 
 /** At most this much of the end is looked through for lines. */
 const mostTailBytes = 1024 * 1024;
@@ -45,15 +51,15 @@ interface Piece {
 }
 
 async function readFrom(file: string, place: Place | undefined, rest: string): Promise<Piece> {
-  const handle = await open(file, 'r').catch(() => undefined);
-  if (handle === undefined) return { lines: [], rest, place };
+  const log = openIfThere(file);
+  if (log === undefined) return { lines: [], rest, place };
   try {
-    const { size, ino: inode } = await handle.stat();
+    const { size, ino: inode } = await stat(log);
     const isSame = place?.inode === inode && size >= place.offset;
     const begin = place === undefined ? Math.max(0, size - mostTailBytes) : isSame ? place.offset : 0;
     const most = place === undefined ? mostTailBytes : mostReadBytes;
     const buffer = Buffer.alloc(Math.min(size - begin, most));
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, begin);
+    const { bytesRead } = await readPiece(log, buffer, 0, buffer.length, begin);
     // a line, and so a character, is only read when it is whole
     const end = endOfLine(buffer.subarray(0, bytesRead));
     const text = (isSame ? rest : '') + buffer.toString('utf8', 0, end);
@@ -61,7 +67,16 @@ async function readFrom(file: string, place: Place | undefined, rest: string): P
     const open = parts.pop() ?? '';
     return { lines: parts.map(cut), rest: open, place: { inode, offset: begin + end } };
   } finally {
-    await handle.close();
+    await closeLog(log);
+  }
+}
+
+/** One that must not be read is not there: whoever asks is told before (`openLog`). */
+function openIfThere(file: string): number | undefined {
+  try {
+    return openLog(file, 'read');
+  } catch {
+    return undefined;
   }
 }
 

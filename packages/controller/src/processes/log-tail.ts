@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
+import { openLog } from './log-file.ts';
 
 const mostLines = 15;
 const mostCauses = 3;
@@ -35,7 +36,7 @@ export function readFailureLog(file: string, fromOffset: number): readonly strin
 function readLines(file: string, fromOffset: number): readonly string[] {
   let fd: number | undefined;
   try {
-    fd = openSync(file, 'r');
+    fd = openLog(file, 'read');
     const { size } = fstatSync(fd);
     // A log shorter than the offset has been truncated by a rotation: all of it is new.
     const begin = Math.max(size < fromOffset ? 0 : fromOffset, size - mostBytes);

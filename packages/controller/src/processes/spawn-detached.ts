@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { LameduckError } from '@lameduck/core';
 import type { ProcessIdentity } from '../ports/node-runner.ts';
 import { parseStat, readBootId, readProcess } from './identity.ts';
+import { openLog } from './log-file.ts';
 import { logEnd, readFailureLog } from './log-tail.ts';
 
 export interface DetachedOptions {
@@ -47,14 +48,14 @@ function launchScript(umask: number | undefined): string {
 
 /**
  * Starts a process that outlives us: leader of its own session, no standard input, output appended to the log.
- * Resolves once it exists. Throws `startFailed`.
+ * Resolves once it exists. Throws `startFailed`, and `forbidden` for its log.
  */
 export async function spawnDetached(options: DetachedOptions): Promise<DetachedProcess> {
   mkdirSync(dirname(options.logFile), { recursive: true });
   mkdirSync(dirname(options.launchFile), { recursive: true });
   rmSync(options.launchFile, { force: true });
   const logOffset = logEnd(options.logFile);
-  const log = openSync(options.logFile, 'a', 0o600);
+  const log = openLog(options.logFile, 'append');
   try {
     const script = launchScript(options.umask);
     const child = spawn('/bin/sh', ['-c', script, 'sh', options.launchFile, ...options.command], {

@@ -44,7 +44,7 @@ export interface OperationRecord {
    * Resolves when it is durable that the operation is about to do this. Throws `busy` where another controller has
    * taken the operation over, `storeFailed`.
    */
-  note(changes: Pick<OperationNote, 'phase' | 'process' | 'proofs'>): Promise<void>;
+  note(changes: Pick<OperationNote, 'phase' | 'process' | 'proofs' | 'isRolledBack'>): Promise<void>;
   /** The end: the lock goes, the report and the wish come, all at once. Throws as `note`. */
   settle(report: OperationReport, wish: Wish | undefined): Promise<void>;
 }

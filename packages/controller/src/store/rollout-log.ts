@@ -53,18 +53,20 @@ export async function readRollouts(store: Store): Promise<readonly RolloutRecord
   );
 }
 
-/** The end of a rollout whose controller ended in it: what it had not reached stays as it is. */
-export async function settleInterruptedRollout(record: RolloutRecord, reason: string): Promise<void> {
-  const { plan, reports } = record.note.state;
-  await record.settle({
+/** The report of a rollout whose controller ended in it: what it had not reached stays as it is. */
+export function interruptedRollout({ plan, reports, skipped }: RolloutState, reason: string): RolloutReport {
+  const isReported = (node: string): boolean => reports.some((report) => report.node === node);
+  const nodes = [...new Set([...skipped, ...plan.nodes])];
+  return {
     operation: 'rollout',
     result: 'aborted',
     nodes: reports,
-    untouched: plan.nodes.filter((node) => !reports.some((report) => report.node === node)),
+    untouched: nodes.filter((node) => !isReported(node)),
+    ...(skipped.length === 0 ? {} : { skipped }),
     ms: 0,
     reason,
     code: 'notRunning',
-  });
+  };
 }
 
 function continueRolloutRecord(store: Store, begun: RolloutNote, begunAt: number): RolloutRecord {

@@ -189,6 +189,14 @@ describe('the API on TCP', () => {
     assert.deepEqual([answer.status, codeOf(answer)], [400, 'apiMismatch']);
   });
 
+  it('has patience with who presents no token at all: that guesses nothing', async () => {
+    for (let turn = 0; turn < 15; turn += 1) {
+      const answer = await served.api.ask('GET', '/v1/status', { token: undefined });
+      assert.deepEqual([answer.status, codeOf(answer)], [401, 'unauthorized']);
+    }
+    assert.equal((await served.api.ask('GET', '/v1/status')).status, 200);
+  });
+
   it('does not listen to an address that guesses tokens', async () => {
     const statuses: number[] = [];
     for (let guess = 0; guess < 12; guess += 1) {

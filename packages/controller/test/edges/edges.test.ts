@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type EdgeView, LameduckError, type OperationReport } from '@lameduck/core';
-import { never, nodeStatus, type Rig, until, useRigs, worldOf } from '../support/rig.ts';
+import {
+  makeRig,
+  never,
+  nodeStatus,
+  type Rig,
+  type RigOptions,
+  until,
+  useRigs,
+  worldOf,
+} from '../support/rig.ts';
 
 const { rigs, openRig } = useRigs();
 const quiet = (): void => {};
@@ -86,6 +95,25 @@ describe('E7: an edge that is down', () => {
 });
 
 describe('E7: an edge that lives and does not prove', () => {
+  it('and whose removal is taken back leaves the node to whoever orders otherwise meanwhile', async () => {
+    const rig = await openRig({ edges: 2 });
+    const held = Promise.withResolvers<void>();
+    rig.edges[0]?.holdNext('restore', held.promise);
+    rig.edges[1]?.failNext('remove', new LameduckError('edgeUnproven', 'no proof'));
+    const stopping = rig.controller.operate('stop', 'a', quiet);
+    await until('it is taken back', () => rig.edges[0]?.calls.includes('restore a') === true);
+    const value = JSON.stringify({ isOut: true, write: 'of another controller' });
+    await rig.store.txn([], [{ type: 'put', key: 'desired/rotation/a', value }], never);
+    assert.equal((await stopping).reason, 'no proof');
+    held.resolve();
+    await until('the later order is done', () => rig.edges.every((edge) => edge.isOut('a')));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.ok(
+      rig.edges.every((edge) => edge.isOut('a')),
+      'brought back against the later order',
+    );
+  });
+
   it('stops the operation by any policy: it may still send to the node', async () => {
     const rig = await openRig({ edges: 3, config: quorum });
     rig.edges[1]?.failNext('remove', new LameduckError('edgeUnproven', 'the control socket is silent'));
@@ -111,6 +139,80 @@ describe('E7: an edge that lives and does not prove', () => {
     assert.equal((await rig.controller.operate('ready', 'a', quiet)).result, 'failed');
     await until('e1 has a back', async () => (await edgeView(rig, 1)).isConverged);
     await until('a is in rotation', async () => (await nodeStatus(rig, 'a')).inRotation);
+  });
+});
+
+describe('an edge that is down when the controller starts', () => {
+  /** Three nodes run; of these edges the last one has died, and its address is taken. */
+  async function openBeside(config: RigOptions['config'] = {}, edges = 3): Promise<Rig> {
+    const first = await openRig({ edges, config });
+    first.crash();
+    rigs.splice(rigs.indexOf(first), 1);
+    const last = first.edges[edges - 1];
+    last?.crash();
+    last?.occupy(true);
+    return openRig({ edges, config, ...worldOf(first) });
+  }
+
+  async function assertFollows(rig: Rig, out: readonly string[]): Promise<void> {
+    const { length } = rig.edges;
+    rig.edges[length - 1]?.occupy(false);
+    await until('it follows', async () => (await edgeView(rig, length - 1)).isConverged);
+    const { state, out: left } = await edgeView(rig, length - 1);
+    assert.deepEqual([state, left], ['ready', out]);
+  }
+
+  it('is shown, and keeps no ill node in rotation on the others', async () => {
+    const rig = await openBeside();
+    const { state, isConverged, reason } = await edgeView(rig, 2);
+    assert.deepEqual([state, isConverged, reason], ['stopped', false, 'the fake does not run']);
+    rig.sick.add('a');
+    await until('a is out', () => [0, 1].every((index) => rig.edges[index]?.isOut('a')));
+    await assertFollows(rig, ['a']);
+    rig.sick.delete('a');
+    await until('a is back', () => rig.edges.every((edge) => !edge.isOut('a')));
+  });
+
+  it('has operations refused by `require: all`, which says why; they go on once it is back', async () => {
+    const rig = await openBeside();
+    const refused = await rig.controller.operate('restart', 'a', quiet);
+    assert.deepEqual([refused.result, refused.code], ['failed', 'edgeUnproven']);
+    assert.match(refused.reason ?? '', /without edge "e2": every edge must prove .*it must run/);
+    assert.deepEqual(rig.node('a').signals(), []);
+    await assertFollows(rig, []);
+    assert.equal((await rig.controller.operate('restart', 'a', quiet)).result, 'exited');
+  });
+
+  it('is reported by `require: quorum`, and starts with what was done meanwhile', async () => {
+    const rig = await openBeside(quorum);
+    const report = await rig.controller.operate('stop', 'a', quiet);
+    assert.deepEqual([report.result, report.unproven], ['exited', ['e2']]);
+    await assertFollows(rig, ['a']);
+  });
+
+  it('ends no controller where nodes serve, also where it is the only one', async () => {
+    const rig = await openBeside({}, 1);
+    assert.equal((await nodeStatus(rig, 'a')).state, 'ready');
+    await assertFollows(rig, []);
+  });
+
+  it('keeps a fresh service from starting only where it is the only one', async () => {
+    const alone = makeRig({ edges: 1 });
+    alone.edges[0]?.occupy(true);
+    await assert.rejects(alone.controller.open(never), { code: 'addressInUse' });
+    assert.equal(alone.node('a').running(), undefined);
+    const two = makeRig({ edges: 2 });
+    two.edges[1]?.occupy(true);
+    await two.controller.open(never);
+    rigs.push(two);
+    await assertFollows(two, []);
+  });
+
+  it('whose configuration is refused ends the start: that is nothing to wait for', async () => {
+    const rig = makeRig({ edges: 2 });
+    rig.edges[1]?.failNext('open', new LameduckError('edgeRejected', 'unknown directive'));
+    await assert.rejects(rig.controller.open(never), { code: 'edgeRejected' });
+    await rig.controller.close(AbortSignal.abort());
   });
 });
 

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import type { LameduckError } from '@lameduck/core';
 import { pino } from 'pino';
 import { createShellHooks } from '../../src/adapters/hooks/shell-hooks.ts';
 import type { NodeHooks } from '../../src/ports/node-hooks.ts';
@@ -58,7 +59,11 @@ describe('a hook', () => {
   it('that cannot be run fails too', async (t) => {
     const { hooks } = place(t, ['./missing', 'now']);
     assert.equal(hooks.describe('beforeStart'), './missing now');
-    await assert.rejects(hooks.run('beforeStart', { action: 'deploy' }, never), /cannot be run: .*ENOENT/);
+    await assert.rejects(hooks.run('beforeStart', { action: 'deploy' }, never), (thrown: LameduckError) => {
+      assert.match(thrown.message, /cannot be run: .*ENOENT/);
+      assert.equal(thrown.details['hasRun'], false);
+      return true;
+    });
     assert.equal(hooks.describe('rollBack'), undefined);
     await hooks.run('rollBack', { action: 'rollBack' }, never);
   });

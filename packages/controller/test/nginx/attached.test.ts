@@ -48,9 +48,12 @@ describe('an attached nginx', () => {
   it('is notRunning until the user starts it, and the include waits there, tested', async () => {
     await withBench({ mode: 'gate', isRunning: false }, async (bench) => {
       await assert.rejects(bench.edge.open(['a'], soon()), { code: 'notRunning' });
+      assert.equal((await bench.edge.status(soon())).state, 'stopped');
+      assert.equal(await bench.edge.prepare(() => ['a', 'b'], soon()), true);
       await bench.startNginx();
-      await bench.edge.open(['a'], soon());
-      assert.ok(!(await askMany(bench)).includes('a'));
+      assert.ok((await askMany(bench)).every((node) => node === 'c'));
+      await bench.edge.open(['a', 'b'], soon());
+      assert.ok((await askMany(bench)).every((node) => node === 'c'));
     });
   });
 

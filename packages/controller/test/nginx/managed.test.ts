@@ -42,6 +42,9 @@ describe('a managed nginx', () => {
         return true;
       });
       assert.equal(findMaster(bench.pidFile), undefined);
+      const { state, reason } = await bench.edge.status(soon());
+      assert.deepEqual([state, reason], ['stopped', `no nginx master of ${bench.pidFile}`]);
+      assert.equal(await bench.edge.prepare(() => ['a'], soon()), true);
       await new Promise((resolve) => squatter.close(resolve));
       await bench.edge.open([], soon());
       assert.equal((await send(bench.port)).status, 200);

@@ -44,6 +44,29 @@ describe('a managed nginx by reload', () => {
     await bench.edge.restore('a', ignore, soon());
   });
 
+  it('one removal that is given up is taken back alone: the others of its batch go on', async () => {
+    const upload = await beginUpload(bench.port, 'keeps-an-old-worker');
+    const progress: EdgeProgress[] = [];
+    const giveUp = new AbortController();
+    const either = AbortSignal.any([giveUp.signal, soon()]);
+    const [given, kept] = [
+      bench.edge.remove('a', (one) => progress.push(one), either),
+      bench.edge.remove('b', ignore, soon()),
+    ];
+    const isRejected = assert.rejects(given, { code: 'edgeUnproven' });
+    await until(() => progress.some(({ state }) => state === 'old_draining'));
+    giveUp.abort();
+    await isRejected;
+    assert.deepEqual((await bench.edge.status(soon())).out, ['b']);
+    assert.match(await upload.finish(), /^HTTP\/1\.1 200 /);
+    assert.equal((await kept).mode, 'reload');
+    const [a, b] = bench.backends.map(({ asked }) => asked.length);
+    for (let index = 0; index < 12; index += 1) await bench.ask();
+    assert.ok(bench.backends[0].asked.length > (a ?? 0), 'the one that was given up serves');
+    assert.equal(bench.backends[1].asked.length, b);
+    await bench.edge.restore('b', ignore, soon());
+  });
+
   it('E4: a connection opened before the reload, silent until after it, is served before the removal is proved', async () => {
     const clients = await Promise.all(
       Array.from({ length: 6 }, async () => await openSlowClient(bench.port)),

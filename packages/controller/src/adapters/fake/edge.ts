@@ -64,9 +64,11 @@ export interface FakeEdge extends Edge {
   restart(): void;
   /** It does not run. */
   isDown(): boolean;
+  /** Whether something else has its address: then `open` is `addressInUse` where it does not run. */
+  occupy(isTaken: boolean): void;
 }
 
-type FakeProblem = 'edgeUnproven' | 'edgeRejected' | 'notRunning' | 'noSuchNode';
+type FakeProblem = 'addressInUse' | 'edgeUnproven' | 'edgeRejected' | 'notRunning' | 'noSuchNode';
 
 /** An edge that is a list in memory. */
 export function createFakeEdge(options: FakeEdgeOptions): FakeEdge {
@@ -87,6 +89,7 @@ class MemoryEdge implements FakeEdge {
   #pause: EdgePause | undefined;
   #weights: Readonly<Record<string, number>> = {};
   #state: EdgeState = 'starting';
+  #isTaken = false;
   #generation = 0;
   #turn = 0;
   #tail: Promise<unknown> = Promise.resolve();
@@ -145,11 +148,19 @@ class MemoryEdge implements FakeEdge {
     return this.#state !== 'ready';
   }
 
+  occupy(isTaken: boolean): void {
+    this.#isTaken = isTaken;
+  }
+
   async open(out: readonly string[], signal: AbortSignal): Promise<void> {
     await this.#run('open', out.join(' '), signal, async () => {
       for (const node of out) this.#requireNode(node);
       this.#out.clear();
       for (const node of out) this.#out.add(node);
+      if (this.#isTaken && this.#state !== 'ready') {
+        this.#state = 'stopped';
+        throw this.#problem('addressInUse', 'its address must be free', 'held by another process');
+      }
       this.#generation += 1;
       this.#state = 'ready';
     });

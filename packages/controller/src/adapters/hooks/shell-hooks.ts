@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { formatMs, type HooksConfig, LameduckError } from '@lameduck/core';
@@ -13,6 +13,7 @@ import {
   type PreparedLaunch,
   prepareLaunch,
 } from '../../processes/launch-options.ts';
+import { openLog } from '../../processes/log-file.ts';
 import { logEnd, readLogTail } from '../../processes/log-tail.ts';
 import type { RunnerLogger } from '../../processes/node-process.ts';
 import { readRecord, writeRecord } from '../../processes/record.ts';
@@ -61,6 +62,8 @@ async function endLeftover(file: string): Promise<void> {
 interface Ended {
   readonly code: number | null;
   readonly text: string;
+  /** False where it could not be begun. */
+  readonly hasRun: boolean;
 }
 
 async function runHook(
@@ -75,7 +78,7 @@ async function runHook(
   const log = logFileOf(options);
   mkdirSync(options.stateDirectory, { recursive: true });
   const offset = logEnd(log);
-  const file = openSync(log, 'a', 0o600);
+  const file = openLog(log, 'append');
   const beganAt = performance.now();
   const say = (text: string): void => void writeSync(file, `lameduck: ${hook}: ${text}\n`);
   try {
@@ -129,9 +132,11 @@ function spawnHook(
 
 function endOf(child: ChildProcess): Promise<Ended> {
   return new Promise((resolve) => {
-    child.once('error', (error) => resolve({ code: null, text: `cannot be run: ${error.message}` }));
+    child.once('error', (error) =>
+      resolve({ code: null, text: `cannot be run: ${error.message}`, hasRun: false }),
+    );
     child.once('exit', (code, name) => {
-      resolve({ code, text: name === null ? `exited with code ${code}` : `ended by ${name}` });
+      resolve({ code, text: name === null ? `exited with code ${code}` : `ended by ${name}`, hasRun: true });
     });
   });
 }
@@ -164,6 +169,7 @@ async function bounded(
   return {
     code: null,
     text: `did not end within ${formatMs(config.timeoutMs)} (hooks.timeout) and was killed`,
+    hasRun: true,
   };
 }
 
@@ -182,5 +188,5 @@ function failed(
 ): LameduckError {
   const lines = log.slice(1);
   const message = `Cannot run hook "${hook}" of node "${node}": it must exit with code 0: current value is: ${end.text}${lines.length === 0 ? '' : `:\n${lines.join('\n')}`}`;
-  return new LameduckError('hookFailed', message, { node, hook, code: end.code });
+  return new LameduckError('hookFailed', message, { node, hook, code: end.code, hasRun: end.hasRun });
 }

@@ -9,11 +9,12 @@ import type {
   FilePreview,
   Proof,
 } from '../../ports/edge.ts';
+import { outAfter, type Removals, reportTo, settleRemovals } from './change-batch.ts';
 import { type Change, type ChangeQueue, createChangeQueue } from './change-queue.ts';
 import { changeGate, ungatedEnded } from './gate-change.ts';
 import { countsTraffic } from './gate-config.ts';
 import { withOut } from './gate-state.ts';
-import { pauseEdge, pauseStatus, resumeEdge } from './hold.ts';
+import { pauseEdge, resumeEdge } from './hold.ts';
 import { countSessions, inFlight } from './in-flight.ts';
 import { stopManaged } from './managed.ts';
 import { defaultApplyTimeoutMs, openEdge } from './open-edge.ts';
@@ -26,9 +27,10 @@ import { loadState, quiesced, type Reload, refuseUpgrade } from './reload-change
 import { afterRamps, beginRamps } from './slow-start.ts';
 import { placeSocket, type SocketPlace } from './socket-path.ts';
 import { watchStaleSocket } from './stale-socket.ts';
+import { nginxStatus } from './status.ts';
 import { drainSessions } from './sticky-drain.ts';
 import { readTraffic } from './traffic.ts';
-import { weighEdge, weightsOf } from './weigh.ts';
+import { weighEdge } from './weigh.ts';
 
 /** An edge that is nginx: ours or the user's, with the Lua gate or by reload. Does nothing before `open`. */
 export function createNginxEdge(options: NginxEdgeOptions): Edge {
@@ -68,7 +70,9 @@ class NginxEdge implements Edge {
     await this.#queue.exclusive(async () => {
       for (const node of out) this.#requireNode(node);
       this.#socket ??= placeSocket(this.#options.directory, this.#options.kind === 'attached');
-      this.#opened = await openEdge(this.#options, out, this.#socket.path, signal);
+      this.#opened = await openEdge(this.#options, out, this.#socket.path, signal, (down) => {
+        this.#opened = down;
+      });
       this.#stopWatching();
       this.#stopWatching = watchStaleSocket(this.#socket.path, this.#opened.pidFile);
       this.#warnOfNoRamps(this.#opened);
@@ -156,26 +160,9 @@ class NginxEdge implements Edge {
     return previewFiles(this.#requireOpened(), nodes, isOut);
   }
 
-  async status(signal: AbortSignal): Promise<EdgeStatus> {
-    const listen = this.#options.kind === 'managed' ? { listen: formatAddress(this.#options.listen) } : {};
-    const base = { name: this.name, mode: this.mode, ...listen };
-    const opened = this.#opened;
-    if (opened === undefined) return { ...base, state: 'starting', server: '', out: [] };
-    const { generation, state } = opened.spec;
-    const gateChanges = this.mode === 'gate' ? { gateChanges: state.epoch } : {};
-    const about = { server: opened.build.server, generation, ...gateChanges };
-    const known = { ...base, ...about, out: [...state.out.keys()], ...weightsOf(opened) };
-    const master = lookAtMaster(opened);
-    if (master === undefined)
-      return { ...known, state: 'stopped', reason: `no nginx master of ${opened.pidFile}` };
-    const running = { ...known, pid: master.pid };
-    if (this.#isChanging && this.mode === 'reload') return { ...running, state: 'reloading' };
-    const out = await readOut(opened, signal);
-    if (out === undefined) {
-      return { ...running, state: 'failed', out: [], reason: 'the control socket of nginx does not answer' };
-    }
-    const pause = await pauseStatus(opened, signal).catch(() => ({}));
-    return { ...running, ...pause, state: 'ready', out };
+  status(signal: AbortSignal): Promise<EdgeStatus> {
+    const seen = { mode: this.mode, opened: this.#opened, isChanging: this.#isChanging };
+    return nginxStatus(this.#options, seen, signal);
   }
 
   async release(): Promise<void> {
@@ -225,21 +212,16 @@ class NginxEdge implements Edge {
   async #applyGate(opened: Opened, batch: readonly Change[]): Promise<void> {
     const former = [...opened.spec.state.out.keys()];
     const ramps = beginRamps(this.#options.nodes, former, batch);
-    const after = outAfter(former, batch);
-    const generation = await changeGate(opened, after, AbortSignal.timeout(10_000), { ramps });
+    const set = (out: readonly string[], begin = {}): Promise<number> =>
+      changeGate(opened, out, AbortSignal.timeout(10_000), begin);
+    const generation = await set(outAfter(former, batch), { ramps });
     this.#awaitRamps(opened);
     reportTo(batch)({ state: 'applied' });
-    const { removals, signal } = this.#settleRestores(batch, generation);
-    if (removals.length === 0) return;
-    try {
+    const prove = async (removals: readonly Change[], signal: AbortSignal): Promise<void> => {
       await ungatedEnded(opened, reportTo(removals), signal);
-    } catch (thrown) {
-      const kept = outAfter(outAfter(former, batch), takenBack(former, removals));
-      await changeGate(opened, kept, AbortSignal.timeout(10_000));
-      throw thrown;
-    }
-    reportTo(removals)({ state: 'quiesced' });
-    for (const change of removals) change.resolve(this.#proof(change, generation));
+      reportTo(removals)({ state: 'quiesced' });
+    };
+    await this.#settle(opened, batch, { former, generation, prove, load: set });
   }
 
   /** Workers end a ramp by themselves; the state only has to be told of it to be tidy. */
@@ -268,21 +250,12 @@ class NginxEdge implements Edge {
     const { draining = [] } = opened.spec;
     const left = draining.filter((node) => !batch.some((change) => change.node === node));
     const applied = await this.#load(opened, outAfter(former, batch), reportTo(batch), left);
-    const generation = opened.spec.generation;
-    const { removals, signal } = this.#settleRestores(batch, generation);
-    if (removals.length === 0) return;
-    const nodes = removals.map(({ node }) => node);
-    try {
-      await quiesced(opened, applied, nodes, reportTo(removals), signal);
-    } catch (thrown) {
-      await this.#load(
-        opened,
-        outAfter(outAfter(former, batch), takenBack(former, removals)),
-        () => undefined,
-      );
-      throw thrown;
-    }
-    for (const change of removals) change.resolve(this.#proof(change, generation));
+    const { generation } = opened.spec;
+    // a reload that puts one back leaves the others out: the workers to wait for are those of before
+    const prove = (removals: readonly Change[], signal: AbortSignal): Promise<void> =>
+      quiesced(opened, applied, names(removals), reportTo(removals), signal);
+    const load = (out: readonly string[]): Promise<unknown> => this.#load(opened, out, () => undefined);
+    await this.#settle(opened, batch, { former, generation, prove, load });
   }
 
   async #load(
@@ -295,15 +268,20 @@ class NginxEdge implements Edge {
     return await loadState(opened, wanted, this.#options.applyTimeoutMs ?? defaultApplyTimeoutMs, report);
   }
 
-  #settleRestores(batch: readonly Change[], generation: number): { removals: Change[]; signal: AbortSignal } {
-    const removals = batch.filter(({ isOut }) => isOut);
-    for (const change of batch) if (!change.isOut) change.resolve(this.#proof(change, generation));
+  /** Of a batch that nginx has applied: restores are done with that. */
+  async #settle(
+    opened: Opened,
+    batch: readonly Change[],
+    { former, generation, prove, load }: AppliedBatch,
+  ): Promise<void> {
+    const proofOf = ({ askedAt }: Change): Proof => {
+      return { edge: this.name, mode: this.mode, ms: performance.now() - askedAt, generation };
+    };
+    for (const change of batch) if (!change.isOut) change.resolve(proofOf(change));
+    const putBack = (nodes: readonly string[]): Promise<unknown> =>
+      load([...opened.spec.state.out.keys()].filter((node) => !nodes.includes(node)));
     const deadline = AbortSignal.timeout(this.#options.quiesceTimeoutMs);
-    return { removals, signal: AbortSignal.any([deadline, ...removals.map(({ signal }) => signal)]) };
-  }
-
-  #proof({ askedAt }: Change, generation: number): Proof {
-    return { edge: this.name, mode: this.mode, ms: performance.now() - askedAt, generation };
+    await settleRemovals(batch, { former, prove, putBack, proofOf, deadline });
   }
 
   #requireOpened(): Opened {
@@ -320,34 +298,13 @@ class NginxEdge implements Edge {
   }
 }
 
-function outAfter(out: readonly string[], batch: readonly { node: string; isOut: boolean }[]): string[] {
-  const after = new Set(out);
-  for (const { node, isOut } of batch) {
-    if (isOut) after.add(node);
-    else after.delete(node);
-  }
-  return [...after];
+/** What nginx has been told, and how to go on from there. */
+interface AppliedBatch extends Pick<Removals, 'former' | 'prove'> {
+  readonly generation: number;
+  /** Makes exactly these nodes out. */
+  readonly load: (out: readonly string[]) => Promise<unknown>;
 }
 
-/** What undoes removals: only nodes that were not out before come back. */
-function takenBack(former: readonly string[], removals: readonly Change[]): { node: string; isOut: false }[] {
-  const taken = removals.filter(({ node }) => !former.includes(node));
-  return taken.map(({ node }) => ({ node, isOut: false }));
-}
-
-/** What nginx itself says: the gate, or the configuration that it has loaded. */
-async function readOut(opened: Opened, signal: AbortSignal): Promise<readonly string[] | undefined> {
-  if (opened.plan.mode === 'gate') {
-    const reading = await opened.client.readGate(signal).catch(() => undefined);
-    return reading === undefined ? undefined : [...reading.state.out.keys()];
-  }
-  const marker = await opened.client.marker(signal);
-  if (marker === undefined) return undefined;
-  return marker.generation === opened.spec.generation ? [...opened.spec.state.out.keys()] : [];
-}
-
-function reportTo(batch: readonly Change[]): (progress: EdgeProgress) => void {
-  return (progress) => {
-    for (const { onProgress } of batch) onProgress(progress);
-  };
+function names(batch: readonly Change[]): readonly string[] {
+  return batch.map(({ node }) => node);
 }

@@ -51,13 +51,15 @@ export interface Attempt {
 
 /**
  * Brings the edge up: the first plan that `nginx -t` takes is written, then nginx is started, reloaded, or adopted
- * as it runs. On failure the files are as before and nothing runs that did not.
+ * as it runs. On failure nothing runs that did not, and the files are as before; but where nginx does not run they stay, tested:
+ * it starts like that, whoever starts it. `onDown` is told of such an edge.
  */
 export async function openEdge(
   options: NginxEdgeOptions,
   out: readonly string[],
   socket: string,
   signal: AbortSignal,
+  onDown: (opened: Opened) => void = () => undefined,
 ): Promise<Opened> {
   const ground = await prepare(options, out, socket);
   const { opened, installed, isSame } = await writeFirstPlan(ground);
@@ -71,11 +73,12 @@ export async function openEdge(
   } catch (thrown) {
     const started = wasRunning || options.kind === 'attached' ? undefined : lookAtMaster(opened);
     if (started !== undefined) await stopManaged(started, AbortSignal.abort());
-    // An attached nginx that does not run may need our file to start at all: tested, it stays.
-    const isWaiting = thrown instanceof LameduckError && thrown.code === 'notRunning';
-    if (!isWaiting) await installed.undo();
+    const code = LameduckError.from(thrown).code;
+    const isDown = (code === 'notRunning' || code === 'addressInUse') && lookAtMaster(opened) === undefined;
+    if (isDown) onDown(opened);
+    else await installed.undo();
     // A HUP that did not answer in time may still come to read the files: let it read those of before.
-    if (wasRunning && !isWaiting && opened.master !== undefined) signalProcess(opened.master, 'SIGHUP');
+    if (wasRunning && !isDown && opened.master !== undefined) signalProcess(opened.master, 'SIGHUP');
     throw thrown;
   }
 }
@@ -198,7 +201,14 @@ async function bringUp(ground: Ground, opened: Opened, isSame: boolean, signal: 
   }
   refuseUpgrade(opened);
   const { state, old } = await loadWritten(opened, timeoutMs, () => undefined);
+  if (state.phase === 'rejected' && state.mayStillLoad) throw silent(options.name, state.reason);
   if (state.phase === 'rejected') throw rejected(options.name, state.reason);
   lookAtMaster(opened);
   opened.ungated = old;
+}
+
+/** It runs, and may be well again later: nothing is wrong with its configuration. */
+function silent(edge: string, reason: string): LameduckError {
+  const message = `Cannot open edge "${edge}": its nginx must load the configuration: current value is ${reason}`;
+  return new LameduckError('edgeUnproven', message, { edge });
 }

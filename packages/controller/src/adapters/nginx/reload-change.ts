@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { LameduckError } from '@lameduck/core';
 import type { EdgeProgress } from '../../ports/edge.ts';
 import type { ProcessIdentity } from '../../ports/node-runner.ts';
 import { findLiving } from '../../processes/identity.ts';
@@ -73,8 +74,10 @@ async function idle(opened: Opened, timeoutMs: number): Promise<void> {
   const master = requireMaster(opened);
   const deadline = AbortSignal.timeout(timeoutMs);
   while (!isIdle(master)) {
-    if (deadline.aborted)
-      throw rejected(opened.edge, `the nginx master ${master.pid} is busy with another reload`);
+    if (deadline.aborted) {
+      const message = `Cannot change edge "${opened.edge}": the nginx master ${master.pid} must be free within ${timeoutMs} ms: current value is busy with another reload, or frozen`;
+      throw new LameduckError('edgeUnproven', message, { edge: opened.edge, pid: master.pid });
+    }
     await delay(lookMs, undefined, { signal: deadline }).catch(() => undefined);
   }
 }

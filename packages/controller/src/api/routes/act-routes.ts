@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { longestHoldMs, type OperationKind, type RolloutCommand } from '@lameduck/core';
+import { definedOnly, longestHoldMs, type OperationKind, type RolloutCommand } from '@lameduck/core';
 import type { ApiParts } from '../options.ts';
 import type { Performer } from '../perform.ts';
 import type { Act, ApiRoute } from '../route.ts';
@@ -182,10 +182,4 @@ function holdRoutes({ controller }: ApiParts, performer: Performer): readonly Ap
         }),
     },
   ];
-}
-
-/** Without what was left out, as the rest of the program has it. */
-function definedOnly<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  const told = Object.entries(given).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(told) as { [K in keyof T]: Exclude<T[K], undefined> };
 }

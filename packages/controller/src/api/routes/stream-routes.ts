@@ -1,7 +1,10 @@
+import { closeSync } from 'node:fs';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { z } from '@hono/zod-openapi';
+import { LameduckError } from '@lameduck/core';
 import type { Controller } from '../../controller.ts';
 import { followLog } from '../../processes/follow-log.ts';
+import { openLog } from '../../processes/log-file.ts';
 import { EventStreams } from '../event-streams.ts';
 import type { ApiParts } from '../options.ts';
 import type { ApiRoute, Asked } from '../route.ts';
@@ -45,6 +48,7 @@ function streamLog(controller: Controller, { params, query, context }: Asked): R
   const node = params['node'] as string;
   const file = controller.logFile(node);
   if (file === undefined) throw notFound(`a log of node "${node}"`, 'one that lameduck started is wanted');
+  refuseUnsafe(file);
   const isFollowing = query['follow'] !== 'false' && query['follow'] !== '0';
   const gone = new AbortController();
   context.env.outgoing?.once('close', () => gone.abort());
@@ -63,4 +67,13 @@ function streamLog(controller: Controller, { params, query, context }: Asked): R
 
 function asLine(line: string): string {
   return `${JSON.stringify({ line })}\n`;
+}
+
+/** Throws `forbidden`; one that is not there yet is no problem. */
+function refuseUnsafe(file: string): void {
+  try {
+    closeSync(openLog(file, 'read'));
+  } catch (thrown) {
+    if (thrown instanceof LameduckError) throw thrown;
+  }
 }

@@ -34,6 +34,7 @@ export const rolloutReport: z.ZodType = shape({
   result: z.string(),
   nodes: z.array(operationReport),
   untouched: z.array(z.string()),
+  skipped: z.array(z.string()).optional(),
   ms,
   ...why,
 }).openapi('RolloutReport');
@@ -56,6 +57,7 @@ export const rolloutStatus: z.ZodType = shape({
   canaryNodes: z.array(z.string()).optional(),
   pending: z.array(z.string()),
   running: z.array(z.string()),
+  skipped: z.array(z.string()).optional(),
   done: z.array(z.string()),
   soakEndsAt: time.optional(),
   soakMs: ms.optional(),
