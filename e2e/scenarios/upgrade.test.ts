@@ -1,19 +1,27 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import type { MasterStatus } from '@lameduck/core';
 import type { LedgerResult } from '@lameduck/ledger';
 import { assertNothingLost } from '../support/assertions.ts';
+import { copyPackage } from '../support/package-copy.ts';
 import { makeRunFolder, runLameduck } from '../support/run-service.ts';
 import { projectRoot } from '../support/service-config.ts';
 import { underLoadOnMaster } from '../support/under-load.ts';
 import { until } from '../support/until.ts';
-
-const launcher = join(projectRoot, 'packages', 'cli', 'bin', 'lameduck.cjs');
 
 /** A release: its own entry, which names the release in an answer of its own. */
 function writeRelease(folder: string, name: string, code: string): void {
@@ -23,7 +31,7 @@ function writeRelease(folder: string, name: string, code: string): void {
 
 const goodRelease = (name: string): string => `
 import app from ${JSON.stringify(join(projectRoot, 'examples', 'plain', 'app.ts'))};
-const about = { release: '${name}', color: process.env.COLOR, node: process.execPath };
+const about = { release: '${name}', color: process.env.COLOR, node: process.execPath, script: process.argv[1] };
 export default (request, response) =>
   request.url === '/about' ? response.end(JSON.stringify(about)) : app(request, response);
 `;
@@ -45,17 +53,26 @@ describe('lameduck ctl upgrade', () => {
   let master: ChildProcess;
   let url = '';
 
-  const deploy = (name: string): void => {
-    rmSync(join(folder, 'current'), { force: true });
-    symlinkSync(name, join(folder, 'current'));
+  /** Puts something else behind a name, as a deployment or a package manager does. */
+  const relink = (name: string, target: string): void => {
+    rmSync(join(folder, name), { force: true });
+    symlinkSync(target, join(folder, name));
   };
+  const deploy = (name: string): void => relink('current', name);
   const masterPid = (): number => Number(readFileSync(pidfile, 'utf8'));
 
   before(async () => {
     mkdirSync(ledgerDir);
     mkdirSync(bin);
-    // As `node` in PATH: another one can be put in its place, as a package manager does.
-    symlinkSync(process.execPath, join(bin, 'node'));
+    for (const name of ['one', 'two']) {
+      mkdirSync(join(folder, `node-${name}`));
+      copyFileSync(process.execPath, join(folder, `node-${name}`, 'node'));
+      copyPackage(join(folder, `package-${name}`));
+    }
+    // As `node` in PATH and a package that is installed for all.
+    relink(join('bin', 'node'), join(folder, 'node-one', 'node'));
+    relink('package', 'package-one');
+    const launcher = join(folder, 'package', 'node_modules', 'lameduck', 'bin', 'lameduck.cjs');
     for (const name of ['one', 'two', 'three']) writeRelease(folder, name, goodRelease(name));
     writeRelease(folder, 'broken', `throw new Error('the new release is broken');`);
     deploy('one');
@@ -96,16 +113,16 @@ describe('lameduck ctl upgrade', () => {
   const underOwnLoad = (work: () => Promise<void>): Promise<LedgerResult> =>
     underLoadOnMaster(url, ledgerDir, work);
 
-  it('R22: new release, Node and environment under load: nothing lost, nothing twice', async () => {
+  it('R22: new release, package, Node binary and environment under load: nothing lost, nothing twice', async () => {
     const result = await underOwnLoad(async () => {
-      for (const [release, color] of [
-        ['two', 'blue'],
-        ['three', 'green'],
+      for (const [release, color, version] of [
+        ['two', 'blue', 'two'],
+        ['three', 'green', 'one'],
       ] as const) {
         const old = masterPid();
         deploy(release);
-        rmSync(join(bin, 'node'));
-        symlinkSync(process.execPath, join(bin, 'node'));
+        relink(join('bin', 'node'), join(folder, `node-${version}`, 'node'));
+        relink('package', `package-${version}`);
         const variable = ['--env', `COLOR=${color}`];
         const { code, json } = await runLameduck(folder, 'ctl', 'upgrade', '--json', ...variable, ...control);
         assert.equal(code, 0, JSON.stringify(json));
@@ -113,6 +130,10 @@ describe('lameduck ctl upgrade', () => {
         assert.notEqual(masterPid(), old);
         const answer = await about();
         assert.deepEqual([answer.release, answer.color], [release, color]);
+        const node = join(realpathSync(folder), `node-${version}`, 'node');
+        assert.deepEqual([answer.node, readlinkSync(`/proc/${masterPid()}/exe`)], [node, node]);
+        const installed = join(realpathSync(folder), `package-${version}`);
+        assert.equal(answer.script, join(installed, 'node_modules/@lameduck/worker/dist/main.js'));
         await until('the old master is gone', () => !isRunning(old));
       }
     });

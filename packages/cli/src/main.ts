@@ -1,5 +1,6 @@
 import { exitCodes, LameduckError } from '@lameduck/core';
 import { CommanderError } from 'commander';
+import { guardOutput } from './output/guard-output.ts';
 import { createProgram } from './program.ts';
 
 /** Runs the command line to its end; every failure becomes one message and its documented exit code. */
@@ -22,4 +23,5 @@ function report(thrown: unknown, isJson: boolean): number {
   return exitCodes[code];
 }
 
+guardOutput();
 await main(process.argv);

@@ -7,7 +7,7 @@ export function stopSignal(): AbortSignal {
   return stop.signal;
 }
 
-/** Aborts when nobody reads what is written any more: `lameduck events | head`. */
+/** Aborts when nobody reads what is written any more (`lameduck events | head`), or it cannot be written. */
 export function unreadSignal(): AbortSignal {
   const stop = new AbortController();
   process.stdout.once('error', () => stop.abort());

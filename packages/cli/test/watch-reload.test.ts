@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Agent, get } from 'node:http';
+import { Agent, request } from 'node:http';
 import { describe, it } from 'node:test';
 import { CommandFolder, type RunningCommand } from './support/run-command.ts';
 
@@ -8,16 +8,28 @@ export default (request, response) => response.end(text);\n`;
 const text = (value: string): string => `export const text = ${JSON.stringify(value)};\n`;
 const serve = ['run', 'app.mjs', '-b', '127.0.0.1:0', '--reload', '--linger', '100ms'];
 
-function ask(url: string, agent: Agent): Promise<string> {
+/** Writes down what it has read whole; in a folder that is not watched. */
+const ledgerApp = `import { appendFileSync } from 'node:fs';
+import { text } from './lib/text.mjs';
+export default async (request, response) => {
+  let body = '';
+  for await (const chunk of request) body += chunk;
+  appendFileSync('ledger', request.url + '\\n');
+  response.setHeader('x-text', text);
+  response.end(request.url.slice(1) + ' ' + body.length);
+};\n`;
+
+function ask(url: string, agent: Agent | false, body = ''): Promise<string> {
   return new Promise((resolve, reject) => {
-    const sent = get(url, { agent }, (response) => {
-      let body = '';
+    const method = body === '' ? 'GET' : 'POST';
+    const sent = request(url, { agent, method }, (response) => {
+      let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => {
-        body += chunk;
+        text += chunk;
       });
-      response.on('end', () => resolve(body));
+      response.on('end', () => resolve(text));
     });
-    sent.once('error', reject);
+    sent.once('error', reject).end(body);
   });
 }
 
@@ -51,6 +63,39 @@ describe('lameduck run --reload', () => {
     );
     assert.ok(seen.has('one') && seen.has('two'));
     assert.equal(reloads(master), 2);
+  });
+
+  it('loses and repeats nothing of a mixed load: GET and POST, kept and fresh connections', async (test) => {
+    const files = { 'app.mjs': ledgerApp, 'lib/text.mjs': text('one') };
+    const folder = new CommandFolder(test, files);
+    const master = folder.start([...serve, '-w', '2', '--reload-dir', 'lib']);
+    const url = await master.ready();
+    const wrong: string[] = [];
+    let sent = 0;
+    let isOn = true;
+    const loops = Array.from({ length: 12 }, async (_, client) => {
+      const agent = client < 8 ? new Agent({ keepAlive: true, maxSockets: 1 }) : false;
+      for (; isOn; ) {
+        const id = `${client}-${sent++}`;
+        const body = client % 2 === 0 ? '' : id.repeat(3000);
+        const answer = await ask(`${url}/${id}`, agent, body).catch((error: Error) => error.message);
+        if (answer !== `${id} ${body.length}`) wrong.push(`${id}: ${answer}`);
+      }
+      if (agent !== false) agent.destroy();
+    });
+    for (const value of ['two', 'three', 'four']) {
+      const before = reloads(master);
+      folder.write('lib/text.mjs', text(value));
+      await master.until(() => reloads(master) > before, `reloaded ${value}`);
+    }
+    isOn = false;
+    await Promise.all(loops);
+    test.diagnostic(`${sent} requests, ${reloads(master)} reloads`);
+    const ledger = folder.read('ledger').trim().split('\n');
+    assert.deepEqual(wrong, []);
+    assert.equal(new Set(ledger).size, ledger.length, 'a request ran twice');
+    assert.equal(ledger.length, sent);
+    assert.ok(sent > 200, `only ${sent} requests`);
   });
 
   it('keeps the old workers after a broken save, prints the error, and serves the next good save', async (test) => {

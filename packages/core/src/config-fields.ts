@@ -9,7 +9,7 @@ export const duration = z
     if (ms !== undefined && ms > 0) return ms;
     context.addIssue({
       code: 'custom',
-      message: 'must be a duration such as 500ms, 30s or 2m',
+      message: ms === undefined ? 'must be a duration such as 500ms, 30s or 2m' : 'must be longer than 0',
       input: value,
     });
     return z.NEVER;

@@ -65,6 +65,7 @@ export {
   type Settlement,
   settlementOf,
 } from './interruption.ts';
+export { type MasterSignal, masterSignals, readMasterSignal } from './master-signals.ts';
 export { type NodeFacts, nodeState, type OutReason } from './node-state.ts';
 export { beginOperation, stepOperation } from './operation.ts';
 export { outAfter, type Wish, wishAfter } from './operation-outcome.ts';

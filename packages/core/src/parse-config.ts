@@ -5,6 +5,7 @@ import { toApi } from './config-api.ts';
 import { toHealth } from './config-health.ts';
 import { describeIssue } from './config-issues.ts';
 import { toLaunch } from './config-launch.ts';
+import { isRelated, repair } from './config-repair.ts';
 import { toHooks, toRollout } from './config-rollout.ts';
 import { checkRules } from './config-rules.ts';
 import { type ConfigDocument, configSchema } from './config-schema.ts';
@@ -20,13 +21,20 @@ export type ParsedConfig =
 export function parseConfig(input: unknown): ParsedConfig {
   const parsed = configSchema.safeParse(input);
   if (!parsed.success) {
-    return {
-      ok: false,
-      problems: parsed.error.issues.flatMap((issue: z.core.$ZodIssue) => describeIssue(issue, input)),
-    };
+    const { issues } = parsed.error;
+    const problems = issues.flatMap((issue: z.core.$ZodIssue) => describeIssue(issue, input));
+    return { ok: false, problems: [...problems, ...otherProblems(input, problems)] };
   }
   const problems = checkRules(parsed.data);
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config: toConfig(parsed.data) };
+}
+
+/** What breaks a rule over several keys, all of which are right in themselves. */
+function otherProblems(input: unknown, found: readonly ConfigProblem[]): readonly ConfigProblem[] {
+  const wrong = found.map(({ path }) => path);
+  const { data } = configSchema.safeParse(repair(input, wrong));
+  if (data === undefined) return [];
+  return checkRules(data).filter(({ path }) => !wrong.some((other) => isRelated(path, other)));
 }
 
 function toConfig(document: ConfigDocument): Config {

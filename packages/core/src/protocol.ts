@@ -64,8 +64,8 @@ export interface WorkerAssignment {
   readonly promiseToken?: string;
   /** A directory of this user alone for what V8 has compiled. */
   readonly compileCache?: string;
-  /** Write the stack of a blocked event loop to the inherited pipe `fd` once it has been blocked for so long. */
-  readonly hangStack?: { readonly fd: number; readonly afterMs: number };
+  /** Tell where a blocked event loop stands when SIGUSR1 asks. */
+  readonly hangStack?: boolean;
 }
 
 /** What a master hands on to each worker as it is. */
@@ -115,7 +115,9 @@ export type WorkerToMaster =
   /** Comes with the handle of an idle connection, which a sibling shall serve on; numbered by the worker. */
   | { readonly type: 'handOff'; readonly connection: number }
   /** Told before the first byte is read from an adopted connection; not taken means that none will be. */
-  | { readonly type: 'adopted'; readonly connection: number; readonly isTaken: boolean };
+  | { readonly type: 'adopted'; readonly connection: number; readonly isTaken: boolean }
+  /** The event loop does not turn, and this is where it stands. The one message that is no sign of life. */
+  | { readonly type: 'hung'; readonly stack: readonly string[] };
 
 export type MasterToWorker =
   /** So much is left of the grace period: the node was told to leave before this worker is. */

@@ -184,8 +184,8 @@ const deadlines = {
   hangStack: setting(
     'Deadlines',
     toggle,
-    false,
-    'log the JavaScript stack of a blocked worker before it is killed; a watching thread in each worker',
+    true,
+    'log the JavaScript stack of a blocked worker before it is killed',
   ),
 } as const;
 

@@ -111,6 +111,41 @@ describe('parseConfig', () => {
     assert.match(problems.join('\n'), /balance: must be round_robin, .*: current value is "fastest"/);
   });
 
+  it('tells a duration of no length from one that cannot be read', () => {
+    const problems = problemsOf({ ...validDocument(), shutdown: { margin: '0s', drainTimeout: 'soon' } });
+    assert.deepEqual(problems, [
+      'shutdown.margin: must be longer than 0: current value is "0s"',
+      'shutdown.drainTimeout: must be a duration such as 500ms, 30s or 2m: current value is "soon"',
+    ]);
+  });
+
+  it('reports broken rules over several keys together with keys that are wrong in themselves', () => {
+    const document = validDocument();
+    const problems = problemsOf({
+      ...document,
+      helth: {},
+      shutdown: { timeoutGracefulShutdown: 30 },
+      availability: { minAvailable: 9 },
+      nodes: [
+        ...(document['nodes'] as object[]),
+        { name: 'A!', address: '127.0.0.1:8080', process: { start: 'x' } },
+      ],
+    });
+    assert.equal(problems.length, 5, problems.join('\n'));
+    assert.match(problems.join('\n'), /^nodes\[3\]\.name: must be lower-case/m);
+    assert.match(problems.join('\n'), /^nodes\[3\]\.address: must be an address that nothing else has/m);
+    assert.match(problems.join('\n'), /^availability\.minAvailable: must be .*9/m);
+  });
+
+  it('judges no rule by a key that is wrong: neither the key nor the group it makes is told twice', () => {
+    const document = validDocument();
+    const nodes = [...(document['nodes'] as object[]), { name: 'd', address: 'nowhere', app: 7 }];
+    const problems = problemsOf({ ...document, nodes });
+    assert.equal(problems.length, 2, problems.join('\n'));
+    assert.match(problems.join('\n'), /^nodes\[3\]\.address: must be HOST:PORT/m);
+    assert.match(problems.join('\n'), /^nodes\[3\]\.app: /m);
+  });
+
   it('takes sticky sessions, drained as long as requests are unless it is told otherwise', () => {
     const stickyOf = (sticky: unknown): unknown => {
       const parsed = parseConfig({ ...validDocument(), shutdown: { drainTimeout: '7s' }, sticky });

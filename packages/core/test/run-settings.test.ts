@@ -55,7 +55,7 @@ describe('settings: where a value comes from', () => {
   it('reads durations, sizes, lists and switches from text', () => {
     const { settings } = accepted({
       environment: {
-        LAMEDUCK_HANG_STACK: 'on',
+        LAMEDUCK_HANG_STACK: 'off',
         LAMEDUCK_IMPORT: './a.js, ./b.js',
         LAMEDUCK_MAX_MEMORY: '300MB',
         LAMEDUCK_READY_TIMEOUT: '1.5s',
@@ -63,7 +63,7 @@ describe('settings: where a value comes from', () => {
     });
     assert.deepEqual(
       [settings.hangStack, settings.import, settings.maxMemory, settings.readyTimeout],
-      [true, ['./a.js', './b.js'], 314_572_800, 1500],
+      [false, ['./a.js', './b.js'], 314_572_800, 1500],
     );
   });
 });

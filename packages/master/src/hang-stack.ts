@@ -1,34 +1,72 @@
-import type { Readable } from 'node:stream';
+import type { MasterOptions } from './options.ts';
 
-/** What a worker's watching thread has written of its blocked main thread. */
+/** Where a worker stood when its beats had stayed away for so long. */
 export interface HangStack {
   readonly blockedMs: number;
   readonly stack: readonly string[];
 }
 
-/** The watching thread needs some time before the kill, and must not be early for short budgets. */
+/** The worker needs some time for its answer before the kill, and must not be asked early for short budgets. */
 const aheadMs = 1000;
 const leastShare = 0.5;
-/** An older one is of a time that the worker has survived. */
-const freshMs = 10_000;
 
-/** When the stack is taken, so that it is there before a worker of that budget is killed. */
-export function captureAfterMs(heartbeatTimeoutMs: number): number {
-  return Math.max(heartbeatTimeoutMs * leastShare, heartbeatTimeoutMs - aheadMs);
+/** Asks a worker where it stands when its beats stay away. */
+export class HangWatch {
+  readonly #afterMs: number;
+  readonly #ask: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #beatAt = 0;
+  #last: HangStack | undefined;
+
+  /** `heartbeatTimeoutMs`: when it would be killed. */
+  constructor(heartbeatTimeoutMs: number, ask: () => void) {
+    this.#afterMs = Math.max(heartbeatTimeoutMs * leastShare, heartbeatTimeoutMs - aheadMs);
+    this.#ask = ask;
+  }
+
+  /** Told since its last sign of life. */
+  get last(): HangStack | undefined {
+    return this.#last;
+  }
+
+  /** A sign of life; the first one says that the worker can be asked. */
+  beat(): void {
+    this.#beatAt = performance.now();
+    this.#last = undefined;
+    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#late(), this.#afterMs).unref();
+    else this.#timer.refresh();
+  }
+
+  answered(stack: readonly string[]): void {
+    this.#last = { blockedMs: Math.round(performance.now() - this.#beatAt), stack };
+  }
+
+  /** It is gone. */
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** A master that was frozen itself reads the beats of that time first. */
+  #late(): void {
+    const beatAt = this.#beatAt;
+    setImmediate(() => {
+      if (this.#beatAt === beatAt) this.#ask();
+    });
+  }
 }
 
-/** Collects what comes on the pipe of a watching thread; gives that of just now. */
-export function readHangStack(pipe: Readable): () => HangStack | undefined {
-  let text = '';
-  let last: HangStack | undefined;
-  let heardAt = 0;
-  pipe.setEncoding('utf8').on('data', (chunk: string) => {
-    const lines = (text + chunk).split('\n');
-    text = lines.pop() ?? '';
-    for (const line of lines) last = JSON.parse(line) as HangStack;
-    heardAt = performance.now();
-  });
-  // A worker that is gone.
-  pipe.on('error', () => undefined);
-  return () => (performance.now() - heardAt < freshMs ? last : undefined);
+/** Node options under which SIGUSR1 ends a process, is refused, or starts what a developer wants to keep. */
+const otherwise = /--(disable-sigusr1|permission|inspect)/;
+
+/** Whether workers can be asked: the signal must start their inspector. */
+export function canAskHung({
+  hangStack,
+  nodeArguments = [],
+  environment = process.env,
+}: MasterOptions): boolean {
+  if (hangStack === false || process.features.inspector !== true) return false;
+  return ![...nodeArguments, environment['NODE_OPTIONS'] ?? ''].some((words) => otherwise.test(words));
 }
+
+/** For the worker's Node: whoever connects to an inspector that is open for a moment must know what stderr was told. */
+export const askHungArguments: readonly string[] = ['--inspect-publish-uid=stderr'];

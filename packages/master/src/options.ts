@@ -48,7 +48,7 @@ export interface MasterOptions {
   readonly maxMemoryBytes?: number;
   /** Most workers being replaced for that at once; 1 unless told. */
   readonly maxRecycling?: number;
-  /** Log the JavaScript stack of a blocked worker before it is killed. */
+  /** Log the JavaScript stack of a blocked worker before it is killed. True unless told. */
   readonly hangStack?: boolean;
   /** Where workers write a line for each answer: an absolute path, or `-` for standard output. */
   readonly accessLog?: { readonly path: string; readonly format: AccessLogFormat } | undefined;

@@ -16,7 +16,6 @@ import {
   stepPool,
   takersOf,
   type WorkerStatus,
-  type WorkerToMaster,
 } from '@lameduck/core';
 import { type ConnectionHandle, HandOffRelay } from './hand-off.ts';
 import { createHooks } from './hooks.ts';
@@ -26,7 +25,13 @@ import { poolSettings } from './pool-settings.ts';
 import { PoolTimers } from './pool-timers.ts';
 import { PoolWatch } from './pool-watch.ts';
 import { ReloadTickets } from './reload-tickets.ts';
-import { spawnWorker, type WorkerHandle, type WorkerListener, type WorkerPlace } from './worker-process.ts';
+import {
+  type SignOfLife,
+  spawnWorker,
+  type WorkerHandle,
+  type WorkerListener,
+  type WorkerPlace,
+} from './worker-process.ts';
 
 /** How a pool ended: its exit code, and why it never came up where it did not. */
 export interface PoolEnd {
@@ -220,7 +225,7 @@ export class RunningPool {
     }
   }
 
-  #hear(id: number, message: WorkerToMaster, handle?: ConnectionHandle): void {
+  #hear(id: number, message: SignOfLife, handle?: ConnectionHandle): void {
     this.#machine.send({ type: 'workerHeard', id });
     const wear = this.watch.heard(id, message);
     if (wear !== undefined) this.#recycle(id, wear);
@@ -286,7 +291,7 @@ export class RunningPool {
 
   #kill(id: number, reason: KillReason): void {
     const worker = this.#workers.get(id);
-    const hang = reason === 'silent' ? worker?.hangStack() : undefined;
+    const hang = reason === 'silent' ? worker?.hangStack : undefined;
     this.#options.logger.error({ worker: id, pid: worker?.pid, reason, ...hang }, 'worker killed');
     this.watch.killed(reason);
     worker?.signal('SIGKILL');

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { LameduckError } from '@lameduck/core';
+import { type MasterSignal, readMasterSignal } from '@lameduck/core';
 import type { Logger } from 'pino';
 import type { Master } from './master.ts';
 
@@ -26,7 +26,7 @@ function reload(master: Master, logger: Logger): void {
 }
 
 /** As in Gunicorn. Each has a listener, because Node's own answer to most of them is to die. */
-const actions: Readonly<Partial<Record<NodeJS.Signals, Action>>> = {
+const actions: Readonly<Record<MasterSignal, Action>> = {
   SIGTERM: (master) => master.leave(),
   SIGINT: (master) => master.stop('quick'),
   SIGQUIT: (master) => master.stop('quick'),
@@ -38,28 +38,20 @@ const actions: Readonly<Partial<Record<NodeJS.Signals, Action>>> = {
   SIGWINCH: pause,
 };
 
-/** The signals that a master obeys, without their `SIG`. */
-export const signalNames: readonly string[] = Object.keys(actions).map((signal) => signal.slice(3));
-
-/** What a signal does, without one: `name` as `HUP`, `hup` or `SIGHUP`. Throws `usage` for any other. */
+/** What a signal does, without one. Throws `usage` for a name that is none of a master's. */
 export function obeySignal(master: Master, logger: Logger, name: string): void {
-  const signal = `SIG${name.toUpperCase().replace(/^SIG/, '')}` as NodeJS.Signals;
-  const action = actions[signal];
-  if (action === undefined) {
-    const message = `Cannot obey signal "${name}": one of ${signalNames.join(', ')} was wanted`;
-    throw new LameduckError('usage', message, { signal: name, names: signalNames });
-  }
+  const signal = readMasterSignal(name);
   logger.info({ signal }, 'signal asked for');
-  action(master, logger.child({ signal }));
+  actions[signal](master, logger.child({ signal }));
 }
 
 /** Makes a master obey signals; the returned function takes the listeners off again. */
 export function obeySignals(master: Master, logger: Logger, source: SignalSource): () => void {
   const listener = (signal: NodeJS.Signals): void => {
     logger.info({ signal }, 'signal received');
-    actions[signal]?.(master, logger.child({ signal }));
+    actions[signal as MasterSignal](master, logger.child({ signal }));
   };
-  const signals = Object.keys(actions) as NodeJS.Signals[];
+  const signals = Object.keys(actions) as MasterSignal[];
   for (const signal of signals) source.on(signal, listener);
   return () => {
     for (const signal of signals) source.off(signal, listener);

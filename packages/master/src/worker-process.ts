@@ -1,17 +1,15 @@
 import { type ChildProcess, type SendHandle, spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
 import type { MasterToWorker, WorkerAssignment, WorkerCounts, WorkerToMaster } from '@lameduck/core';
 import type { Logger } from 'pino';
 import { type Background, backgroundWords, followBackground } from './background.ts';
 import { openCompileCache } from './compile-cache.ts';
 import type { ConnectionHandle, HandOffWorker } from './hand-off.ts';
-import { captureAfterMs, type HangStack, readHangStack } from './hang-stack.ts';
+import { askHungArguments, canAskHung, type HangStack, HangWatch } from './hang-stack.ts';
 import { latencyBucketsMs } from './metrics/latency-buckets.ts';
 import type { MasterOptions } from './options.ts';
 
 /** The listening socket is the first descriptor after standard error; the IPC channel follows it. */
 const listenerFd = 3;
-const hangFd = 5;
 /** The exit may overtake the worker's last words; longer than this nobody waits for them. */
 const lastWordsMs = 50;
 /** Part of the kill margin that the application's shutdown hooks may use after the whole grace period. */
@@ -20,10 +18,13 @@ const hooksShare = 0.6;
 /** The request to leave goes over the channel, in order with all else; the signal follows so much later. */
 const leaveMs = 1000;
 
+/** What only a worker whose event loop turns can say. */
+export type SignOfLife = Exclude<WorkerToMaster, { readonly type: 'hung' }>;
+
 /** What a worker's process tells its owner. */
 export interface WorkerListener {
   /** `handle` comes with a connection that is handed off. */
-  message(message: WorkerToMaster, handle?: ConnectionHandle): void;
+  message(message: SignOfLife, handle?: ConnectionHandle): void;
   exited(code: number | null, signal: NodeJS.Signals | null): void;
 }
 
@@ -34,8 +35,8 @@ export interface WorkerHandle extends HandOffWorker {
   /** As of the last beat. */
   readonly counts: WorkerCounts;
   signal(signal: NodeJS.Signals): void;
-  /** Where it was when its event loop stood still, where that is watched. */
-  hangStack(): HangStack | undefined;
+  /** Where it stands, if its event loop stands still. */
+  readonly hangStack: HangStack | undefined;
   /** Asks it to leave and to hand its connections over. */
   leave(): void;
   /** Asks it to leave, but to accept and to bounce until `release`, at most for `ms`. */
@@ -62,16 +63,19 @@ export function spawnWorker(
 ): WorkerHandle {
   const { child, background } = startProcess(options, place, fd);
   let counts = noCounts;
+  const hang = canAskHung(options) ? watchHang(child, options) : undefined;
   child.on('message', (message, handle) => {
     if (!isWorkerMessage(message)) return;
     if (message.type === 'beat') counts = message.counts;
+    if (message.type === 'beat' || message.type === 'ready') hang?.beat();
+    // No sign of life.
+    if (message.type === 'hung') hang?.answered(message.stack);
     // Not before it runs as others do: then an old one leaves, and hands its connections over.
-    if (message.type === 'ready' && background !== undefined)
+    else if (message.type === 'ready' && background !== undefined)
       void background.end().then(() => listener.message(message));
     else listener.message(message, handle as ConnectionHandle | undefined);
   });
   listenToEnd(child, listener, options.logger);
-  const hangPipe = (child.stdio as readonly unknown[])[hangFd] as Readable | undefined;
   return {
     pid: child.pid,
     startedAt: performance.now(),
@@ -90,7 +94,9 @@ export function spawnWorker(
     },
     release: () => void tell(child, { type: 'release' }),
     sendHandle: (message, handle) => sendHandle(child, message, handle),
-    hangStack: hangPipe === undefined ? () => undefined : readHangStack(hangPipe),
+    get hangStack(): HangStack | undefined {
+      return hang?.last;
+    },
   };
 }
 
@@ -102,24 +108,25 @@ function startProcess(
   // Asked for the first workers, too: the answer is known when there are spare ones.
   const words = backgroundWords();
   const prefix = place.isSpare ? words : [];
-  const command = [...prefix, process.execPath, ...(options.nodeArguments ?? []), options.workerScript];
+  const hangArguments = canAskHung(options) ? askHungArguments : [];
+  const nodeArguments = [...hangArguments, ...(options.nodeArguments ?? [])];
+  const command = [...prefix, process.execPath, ...nodeArguments, options.workerScript];
   const child = spawn(command[0] ?? '', command.slice(1), {
     cwd: options.directory ?? process.cwd(),
     env: {
       ...(options.environment ?? process.env),
       LAMEDUCK_WORKER: JSON.stringify(assignment(options, place)),
     },
-    stdio: [
-      'ignore',
-      'inherit',
-      'inherit',
-      fd,
-      'ipc',
-      ...(options.hangStack === true ? ['pipe' as const] : []),
-    ],
+    stdio: ['ignore', 'inherit', 'inherit', fd, 'ipc'],
   });
   const isLowered = prefix.length > 0 && child.pid !== undefined;
   return { child, background: isLowered ? followBackground(child.pid, options.logger) : undefined };
+}
+
+function watchHang(child: ChildProcess, { heartbeatTimeoutMs }: MasterOptions): HangWatch {
+  const hang = new HangWatch(heartbeatTimeoutMs, () => void child.kill('SIGUSR1'));
+  child.once('exit', () => hang.close());
+  return hang;
 }
 
 /** False without a channel. A worker that has just gone is told by its exit, not here. */
@@ -160,13 +167,13 @@ function assignment(options: MasterOptions, { id, generation }: WorkerPlace): Wo
   };
 }
 
-/** What a worker shall measure, log and watch: nothing unless asked for. */
+/** What a worker shall measure, log and tell. */
 function observation(options: MasterOptions): Partial<WorkerAssignment> {
-  const { metrics, accessLog, hangStack, heartbeatTimeoutMs } = options;
+  const { metrics, accessLog } = options;
   return {
     ...(metrics?.latency === true ? { latencyBucketsMs } : {}),
     ...(accessLog === undefined ? {} : { accessLog }),
-    ...(hangStack === true ? { hangStack: { fd: hangFd, afterMs: captureAfterMs(heartbeatTimeoutMs) } } : {}),
+    ...(canAskHung(options) ? { hangStack: true } : {}),
   };
 }
 
@@ -202,6 +209,7 @@ const messageTypes: ReadonlySet<unknown> = new Set<WorkerToMaster['type']>([
   'failed',
   'handOff',
   'adopted',
+  'hung',
 ]);
 
 /** An application may use the channel for messages of its own. */

@@ -28,7 +28,7 @@ async function freePort(): Promise<number> {
 }
 
 /** A stock nginx with an upstream keep-alive pool; it may not try anything twice. */
-function config(port: number, upstream: number): string {
+function config(port: number, upstream: number, pool: string): string {
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   return `
 daemon off; master_process off; pid nginx.pid; error_log error.log info;
@@ -36,7 +36,7 @@ events { worker_connections 512; }
 http {
   ${paths.map((path) => `${path}_temp_path ${path};`).join(' ')}
   access_log access.log;
-  upstream app { server 127.0.0.1:${upstream} max_fails=0; keepalive 32; }
+  upstream app { server 127.0.0.1:${upstream} max_fails=0; keepalive 32; ${pool} }
   server {
     listen 127.0.0.1:${port};
     location / {
@@ -47,10 +47,14 @@ http {
 `;
 }
 
-async function startNginx(test: TestContext, upstream: number): Promise<{ port: number; errors(): string }> {
+async function startNginx(
+  test: TestContext,
+  upstream: number,
+  pool = '',
+): Promise<{ port: number; errors(): string }> {
   const directory = temporaryDirectory(test);
   const port = await freePort();
-  writeFileSync(join(directory, 'nginx.conf'), config(port, upstream));
+  writeFileSync(join(directory, 'nginx.conf'), config(port, upstream, pool));
   const child: ChildProcess = spawn('nginx', ['-p', directory, '-c', 'nginx.conf', '-e', 'error.log'], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
@@ -90,4 +94,20 @@ it('R6: nginx with an upstream keep-alive pool and without retries sees no 502 a
   assert.ok(ports.size <= 24, `${ports.size} connections`);
   assert.doesNotMatch(nginx.errors(), /prematurely closed|reset by peer|upstream .*closed|no live upstreams/);
   assert.ok(load.sent >= 2000 && sum >= 40, `only ${load.sent} requests, ${sum} connections`);
+});
+
+it('R6: where workers linger instead of handing over, nginx sees no 502 and no closed connection either', async (test) => {
+  // Longer than nginx keeps a connection idle, as the manual has it.
+  const master = new MasterProcess(test, { handOff: false, lingerMs: 1500 }, application);
+  const nginx = await startNginx(test, await master.ready(), 'keepalive_timeout 1s;');
+  const load = new Load(nginx.port, { keepAlive: 6, thoughtful: 12, fresh: 2, bodyBytes: 16_384 });
+  let reloads = 0;
+  for (; reloads < 4 || (load.sent < 1000 && reloads < 20); reloads += 1)
+    assert.equal((await master.control('POST', '/reload')).status, 200);
+  await load.stop();
+  assert.deepEqual(load.losses, []);
+  assert.doesNotMatch(nginx.errors(), /prematurely closed|reset by peer|upstream .*closed|no live upstreams/);
+  assert.ok(!master.log.some((line) => line.msg === 'connections handed over'), 'nothing was handed over');
+  assert.ok(load.sent >= 1000, `only ${load.sent} requests`);
+  test.diagnostic(`${load.sent} requests, ${reloads} reloads, ${load.losses.length} lost`);
 });

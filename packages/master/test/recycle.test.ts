@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { createWearCheck } from '../src/metrics/recycle-limits.ts';
 import { MasterProcess } from './support/master-process.ts';
-import { Load } from './support/requests.ts';
+import { assertLedger, Load } from './support/requests.ts';
 
 const counts = { open: 0, idle: 0, inFlight: 0, answered: 0, rssBytes: 0, loopLagMs: 0 };
 
@@ -32,6 +32,9 @@ it('R20: recycling by max requests with jitter under load loses nothing, in turn
       `${least} to ${most} workers`,
   );
   assert.deepEqual(load.losses, []);
+  assertLedger(master.directory, load.sent);
+  // As many as 5 s at 1,000 a second; how fast they came depends on the machine.
+  assert.ok(load.sent >= 5000, `only ${load.sent} requests`);
   assert.ok(recycled() >= 8, `only ${recycled()} recycled`);
   assert.ok(most <= 4, `${most} processes: more than one was being recycled`);
   assert.ok(least >= 3, `only ${least} ready workers: one left before its replacement was ready`);

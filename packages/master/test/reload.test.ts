@@ -5,7 +5,7 @@ import {
   applicationThatThrows,
   MasterProcess,
 } from './support/master-process.ts';
-import { ask, Load } from './support/requests.ts';
+import { ask, assertLedger, Load } from './support/requests.ts';
 
 it('R1: fifty rolling reloads of one worker under load with 16 KB POSTs lose no request', async (test) => {
   const master = new MasterProcess(test, { workers: 1 });
@@ -16,6 +16,7 @@ it('R1: fifty rolling reloads of one worker under load with 16 KB POSTs lose no 
     `${load.sent} requests, 50 reloads, ${load.losses.length} lost, ${load.pids.size} workers answered`,
   );
   assert.deepEqual(load.losses, []);
+  assertLedger(master.directory, load.sent);
   assert.ok(load.sent >= 5000, `only ${load.sent} requests`);
   assert.ok(load.pids.size > 40, `only ${load.pids.size} workers answered`);
 });
@@ -34,6 +35,7 @@ it('R1: ten and more rolling reloads of two workers lose no request and run one 
   await load.stop();
   test.diagnostic(`${load.sent} requests, ${reloads} reloads, ${load.losses.length} lost`);
   assert.deepEqual(load.losses, []);
+  assertLedger(master.directory, load.sent);
   assert.ok(load.sent >= 5000, `only ${load.sent} requests`);
   assert.ok(Math.max(...most) <= 3, 'more than one extra process');
   const { generation, workers } = await master.status();

@@ -3,7 +3,7 @@
  * last line before an exit is not lost.
  */
 export function logError(message: string, fields: Readonly<Record<string, unknown>>): void {
-  const line = { level: 50, time: Date.now(), pid: process.pid, ...fields, msg: message };
+  const line = { level: 50, time: new Date().toISOString(), pid: process.pid, ...fields, msg: message };
   process.stderr.write(`${JSON.stringify(line)}\n`);
 }
 

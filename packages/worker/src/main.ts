@@ -5,6 +5,7 @@
 import module from 'node:module';
 import type { MasterToWorker } from '@lameduck/core';
 import { readAssignment } from './assignment.ts';
+import { guardOutput } from './guard-output.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { errorFields, logError } from './log.ts';
 import { connectMaster } from './master-link.ts';
@@ -16,7 +17,8 @@ import { describeThrown, WorkerError } from './worker-error.ts';
 
 const startFailed = 3;
 
-// Before anything else: a signal during the start must end the process, and later ones must drain it.
+guardOutput();
+// Before the rest: a signal during the start must end the process, and later ones must drain it.
 const ownSignals = new OwnSignals();
 installSignalHandlers();
 ignoreMasterSignals();
@@ -65,7 +67,8 @@ function fail(thrown: unknown): void {
       ? thrown.message
       : `Cannot start "${entry}": a start without an error was wanted: current value is ${describeThrown(thrown)}`;
   const cause = thrown instanceof WorkerError && thrown.cause !== undefined ? thrown.cause : thrown;
-  logError(message, errorFields(cause));
+  // What only we found wrong needs no stack: the master tells it.
+  if (!(cause instanceof WorkerError) || !process.connected) logError(message, errorFields(cause));
   const exit = (): never => process.exit(startFailed);
   link.flush({ type: 'failed', message }).then(exit, exit);
 }

@@ -3,7 +3,6 @@ import type { WorkerAssignment, WorkerCounts, WorkerToMaster } from '@lameduck/c
 import { type Application, prepareServer } from './application.ts';
 import { type Beats, createBeats } from './beats.ts';
 import type { Entry } from './entry.ts';
-import { watchHang } from './hang/watch-hang.ts';
 import { Lifecycle, type LifecycleHooks } from './lifecycle.ts';
 import type { MasterLink } from './master-link.ts';
 import { createObserver } from './observe/create-observer.ts';
@@ -15,6 +14,7 @@ import { type OwnSignals, softenClose } from './program/own-signals.ts';
 import { readyMessage } from './program/ready-message.ts';
 import { listen } from './serve.ts';
 import { shared } from './shared-state.ts';
+import { tellHang } from './tell-hang.ts';
 import { warmUp } from './warm-up.ts';
 import { warmUpApplication } from './warm-up-application.ts';
 import { workerContext } from './worker-context.ts';
@@ -96,7 +96,7 @@ export async function runWorker(
     return lifecycle;
   }
   const lifecycle = await serveEntry(assignment, start, shutdownHooks);
-  if (assignment.hangStack !== undefined) watchHang(assignment.hangStack.fd, assignment.hangStack.afterMs);
+  if (assignment.hangStack === true) tellHang((stack) => link.send({ type: 'hung', stack }));
   await isReady;
   lifecycle.ready();
   return lifecycle;

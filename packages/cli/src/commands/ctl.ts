@@ -1,4 +1,11 @@
-import { type ErrorBody, type ErrorCode, formatMs, LameduckError, type MasterStatus } from '@lameduck/core';
+import {
+  type ErrorBody,
+  type ErrorCode,
+  formatMs,
+  LameduckError,
+  type MasterStatus,
+  readMasterSignal,
+} from '@lameduck/core';
 import { type Command, InvalidArgumentError } from 'commander';
 import { Client } from 'undici';
 import { readCount } from '../arguments.ts';
@@ -50,7 +57,7 @@ export function addCtl(program: Command): void {
       'do what a signal does (HUP, USR1, TTIN …) where none can be sent; does not wait for its end',
     )
     .action((name: string, options: CtlOptions) =>
-      command(options, '/signal', { signal: name }, `obeying ${name}`),
+      command(options, '/signal', { signal: readMasterSignal(name) }, `obeying ${name}`),
     );
 }
 

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { type Address, formatAddress, LameduckError } from '@lameduck/core';
 import { type Launch, startMaster, takeLaunch } from '@lameduck/master';
 import type { Command } from 'commander';
+import { serveUnread } from '../output/guard-output.ts';
 import { createProcessLogger } from '../output/process-logger.ts';
 import { createScreen } from '../output/screen.ts';
 import { type LoadedSettings, loadSettings } from '../run/load-settings.ts';
@@ -62,6 +63,7 @@ function checkEntry(loaded: LoadedSettings): void {
 }
 
 async function runApplication(loaded: LoadedSettings, launch: Launch): Promise<void> {
+  serveUnread();
   const { settings, resolvePath } = loaded;
   const file = settings.logFile === undefined ? undefined : resolvePath('logFile', settings.logFile);
   const log = createProcessLogger(file);
@@ -76,7 +78,8 @@ async function runApplication(loaded: LoadedSettings, launch: Launch): Promise<v
   } finally {
     unwatch?.();
     await master.ended;
-    log.flush();
+    // What waits for a reader who does not read would keep this process.
+    if (!(await log.close())) process.exit();
   }
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { formatStatus } from '../output/status-view.ts';
 import { type ServiceOptions, withController, withControllerOptions } from '../service.ts';
+import { unreadSignal } from '../stop-signal.ts';
 
 interface StatusOptions extends ServiceOptions {
   readonly watch?: boolean;
@@ -20,6 +21,7 @@ export function addStatus(program: Command): void {
 
 function runStatus(options: StatusOptions): Promise<void> {
   return withController(options, async (client, screen) => {
+    const unread = unreadSignal();
     for (;;) {
       const status = await client.status();
       if (screen.isJson) screen.json(status);
@@ -27,7 +29,7 @@ function runStatus(options: StatusOptions): Promise<void> {
         screen.print(
           `${options.watch && process.stdout.isTTY ? clearScreen : ''}${formatStatus(status, screen)}`,
         );
-      if (options.watch !== true) return;
+      if (options.watch !== true || unread.aborted) return;
       await pause(watchIntervalMs);
     }
   });

@@ -3,7 +3,7 @@ import type { ControllerClient } from '../client/controller-client.ts';
 import type { Screen } from '../output/screen.ts';
 import { formatStatus } from '../output/status-view.ts';
 import { type ServiceOptions, withController, withControllerOptions } from '../service.ts';
-import { stopSignal } from '../stop-signal.ts';
+import { stopSignal, unreadSignal } from '../stop-signal.ts';
 import { emptyModel, stepTop } from '../top/model.ts';
 import { renderTop } from '../top/render.ts';
 import { openTerminal } from '../top/terminal.ts';
@@ -27,7 +27,7 @@ async function show(client: ControllerClient, screen: Screen): Promise<void> {
 
 async function showLive(client: ControllerClient, screen: Screen): Promise<void> {
   const quit = new AbortController();
-  const stop = AbortSignal.any([quit.signal, stopSignal()]);
+  const stop = AbortSignal.any([quit.signal, stopSignal(), unreadSignal()]);
   // who is not there at all is told as in every other command, not on a screen that is gone at once
   await client.status();
   const terminal = openTerminal(

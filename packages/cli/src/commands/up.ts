@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import { composeController } from '../compose.ts';
 import { counted } from '../output/counted.ts';
+import { serveUnread } from '../output/guard-output.ts';
 import { createScreen, type Screen } from '../output/screen.ts';
 import { createServiceLogger } from '../output/service-logger.ts';
 import { type ServiceSupervisor, stopAsked, superviseService } from '../output/service-supervisor.ts';
@@ -57,6 +58,7 @@ async function runUp(service: Service, screen: Screen): Promise<void> {
 
 /** Runs the controller of a service with its API until the signal. */
 export async function runController(service: Service, run: ControllerRun): Promise<void> {
+  serveUnread();
   const { config, paths } = service;
   const { screen, supervisor, isOwner, until } = run;
   const beganAt = performance.now();

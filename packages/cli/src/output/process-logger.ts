@@ -1,46 +1,70 @@
-import { closeSync, openSync } from 'node:fs';
 import { Writable } from 'node:stream';
+import { setTimeout as wait } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import { LameduckError } from '@lameduck/core';
 import { type Logger, type LoggerOptions, pino } from 'pino';
+import { LogFile } from './log-file.ts';
 
-/** A logger with its last words (`flush`) and, where it writes to a file, a way to open that again (`reopen`). */
+/** A logger with its last words (`close`) and, where it writes to a file, a way to open that again (`reopen`). */
 export interface ProcessLogger {
   readonly logger: Logger;
-  flush(): void;
+  /** Resolves when all is written, or false: a reader who is there and does not read, would be waited for in vain. */
+  close(): Promise<boolean>;
   readonly reopen?: () => void;
 }
 
+const options: LoggerOptions = { base: null, timestamp: pino.stdTimeFunctions.isoTime };
+/** So much waits for a reader who is slow; lines beyond are dropped, and that is told. */
+const mostWaiting = 16 * 1024 * 1024;
+/** At the end he is waited for so long. */
+const lastMs = 1000;
+
 /**
  * A logger on stderr: JSON lines for machines, short coloured lines on a terminal; or JSON lines in a file. Throws
- * `config` where the file cannot be written.
+ * `config` where the file cannot be written. Not pino's own destination: after a failed write its flush never returns.
  */
 export function createProcessLogger(file?: string): ProcessLogger {
-  const options = { base: null, timestamp: pino.stdTimeFunctions.isoTime };
-  if (file !== undefined) return createFileLogger(options, file);
-  if (process.stderr.isTTY) return { logger: pino(options, terminalLines()), flush: () => {} };
-  // asynchronous: a reader of our stderr that has stopped reading must not stop the master
-  const destination = pino.destination({ dest: 2, sync: false });
-  return { logger: pino(options, destination), flush: () => destination.flushSync() };
+  if (file !== undefined) return createFileLogger(file);
+  const logger = pino(options, process.stderr.isTTY ? terminalLines() : lines());
+  return { logger, close: drained };
 }
 
-function createFileLogger(options: LoggerOptions, file: string): ProcessLogger {
+function createFileLogger(path: string): ProcessLogger {
   try {
-    // the destination itself tells of a file that cannot be opened only later, as an event
-    closeSync(openSync(file, 'a'));
+    const file = new LogFile(path);
+    return { logger: pino(options, file), close: () => Promise.resolve(true), reopen: () => file.reopen() };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const message = `Cannot write log "${file}": a file that can be written is wanted: current value is ${code}`;
-    throw new LameduckError('config', message, { file }, error);
+    const message = `Cannot write log "${path}": a file that can be written is wanted: current value is ${code}`;
+    throw new LameduckError('config', message, { file: path }, error);
   }
-  const destination = pino.destination({ dest: file, sync: true });
-  // a full disk must not end the master; each line is tried again with the next
-  destination.on('error', () => undefined);
+}
+
+/** A reader who has gone, or does not read, holds nobody up: on a pipe what he does not take waits in memory. */
+function lines(): { write(line: string): void } {
+  let dropped = 0;
   return {
-    logger: pino(options, destination),
-    flush: () => destination.flushSync(),
-    reopen: () => destination.reopen(),
+    write(line) {
+      if (process.stderr.writableLength > mostWaiting) {
+        dropped += 1;
+        return;
+      }
+      if (dropped > 0) {
+        const time = new Date().toISOString();
+        process.stderr.write(
+          `${JSON.stringify({ level: 40, time, dropped, msg: 'log lines were dropped' })}\n`,
+        );
+        dropped = 0;
+      }
+      process.stderr.write(line);
+    },
   };
+}
+
+async function drained(): Promise<boolean> {
+  const written = new Promise<void>((resolve) => process.stderr.write('', () => resolve()));
+  await Promise.race([written, wait(lastMs, undefined, { ref: false })]);
+  return process.stderr.writableLength === 0;
 }
 
 const levels: Readonly<Record<number, ['blue' | 'yellow' | 'red' | 'gray', string]>> = {

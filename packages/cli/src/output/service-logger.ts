@@ -1,34 +1,22 @@
-import { mkdirSync, openSync, writeSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Writable } from 'node:stream';
 import { formatMs } from '@lameduck/core';
 import { type Logger, multistream, pino } from 'pino';
+import { LogFile } from './log-file.ts';
 import type { Screen } from './screen.ts';
 
 /**
  * Everything goes to the log file as JSON lines; what somebody in front of `up` wants to know goes to stderr too.
- * The file is written at once: a controller that is killed has lost no line. On a full disk lines are lost, and
- * nothing else: whoever logs must not fail for it.
+ * The file is written at once: a controller that is killed has lost no line. A full disk
+ * loses lines at most: whoever logs must not fail for it.
  */
 export function createServiceLogger(file: string, screen: Screen): Logger {
   mkdirSync(dirname(file), { recursive: true });
   return pino(
     { base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    multistream([{ stream: logFile(file) }, { stream: humanLines(screen) }]),
+    multistream([{ stream: new LogFile(file) }, { stream: humanLines(screen) }]),
   );
-}
-
-function logFile(file: string): { write(line: string): void } {
-  const fd = openSync(file, 'a');
-  return {
-    write(line) {
-      try {
-        writeSync(fd, line);
-      } catch {
-        // what could not be written cannot be told here either
-      }
-    },
-  };
 }
 
 type Line = Record<string, unknown> & { readonly msg: string };

@@ -19,6 +19,9 @@ export function emptyTally(): KeptTally {
 
 const answerMs = 20_000;
 
+/** Where a client connects: a port of a host, or a unix socket. */
+export type KeptTarget = { readonly host: string; readonly port: number } | { readonly path: string };
+
 /** One HTTP/1.1 connection that is never opened again and whose requests are never repeated. */
 export class KeptClient {
   readonly #socket: Socket;
@@ -29,10 +32,11 @@ export class KeptClient {
   #count = 0;
   #wake: () => void = () => undefined;
 
-  constructor(port: number, name: string, tally: KeptTally) {
+  constructor(port: number | KeptTarget, name: string, tally: KeptTally) {
     this.#name = name;
     this.#tally = tally;
-    this.#socket = connect({ host: '127.0.0.1', port, noDelay: true });
+    const target = typeof port === 'number' ? { host: '127.0.0.1', port } : port;
+    this.#socket = connect({ ...target, noDelay: true });
     this.#socket.setEncoding('latin1').on('data', (text: string) => {
       this.#buffer += text;
       this.#wake();

@@ -24,8 +24,26 @@ export interface ControlAnswer {
   readonly body: MasterStatus & { readonly error?: { readonly code: string; readonly message: string } };
 }
 
+/**
+ * Reads a request whole, and writes the number of a `Load` to the ledger in the working directory: with the word `bad` where
+ * its body is not what was sent. What runs twice stands there twice.
+ */
+export const ledgerCode = `
+import { appendFileSync } from 'node:fs';
+async function enter(request) {
+  const query = new URL(request.url, 'http://x').searchParams;
+  let body = '';
+  for await (const chunk of request) body += chunk;
+  if (!query.has('n')) return;
+  const [n, bytes] = [query.get('n'), Number(query.get('bytes'))];
+  const wanted = (n + ',').repeat(Math.ceil(bytes / (n.length + 1))).slice(0, bytes);
+  appendFileSync('ledger', n + (body === wanted ? '' : ' bad') + '\\n');
+}
+`;
+
 /** An application with the faults that the tests need. */
 export const application = `
+${ledgerCode}
 import { writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 export default async (request, response) => {
@@ -33,7 +51,7 @@ export default async (request, response) => {
   if (url.pathname === '/block') { writeFileSync('blocked', ''); for (;;); }
   if (url.pathname === '/crash') process.exit(1);
   if (url.pathname === '/slow') await wait(Number(url.searchParams.get('ms')));
-  for await (const _ of request);
+  await enter(request);
   response.end(JSON.stringify({ pid: process.pid, path: url.pathname + url.search }));
 };
 `;

@@ -11,7 +11,7 @@ import {
   temporaryDirectory,
   until,
 } from '../support/master-process.ts';
-import { ask, Load } from '../support/requests.ts';
+import { ask, assertLedger, Load } from '../support/requests.ts';
 
 /** A master with a pid file, which its successors share. */
 function startMaster(
@@ -44,6 +44,7 @@ it('R22: an upgrade under load loses nothing, leaves no old process, and pid fil
   }
   await load.stop();
   assert.deepEqual(load.losses, []);
+  assertLedger(master.directory, load.sent);
   assert.ok(load.sent > 100, `only ${load.sent} requests`);
   assert.deepEqual((await master.ended).code, 0);
   assert.equal(load.pids.size, 8, 'two workers of each master answered');

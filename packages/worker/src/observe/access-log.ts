@@ -24,6 +24,7 @@ export class AccessLog {
   #dropped = 0;
   #writing = '';
   #isReopening = false;
+  #isFailing = false;
   #timer: NodeJS.Timeout | undefined;
   #whenIdle: (() => void) | undefined;
 
@@ -117,7 +118,7 @@ export class AccessLog {
     write(this.#fd, data, 0, this.#sizeOf(data), null, (error, written) => {
       const rest = data.subarray(written ?? 0);
       const isBusy = error?.code === 'EAGAIN';
-      if (error !== null && !isBusy) logError('Cannot write the access log', errorFields(error));
+      if (!isBusy) this.#say(error);
       const isDone = rest.length === 0 || (error !== null && !isBusy);
       // So that an end in the middle of this writes the rest, and only the rest.
       this.#writing = isDone ? '' : rest.toString();
@@ -125,6 +126,12 @@ export class AccessLog {
       else if (!isDone) this.#writeOn(rest);
       else this.#written();
     });
+  }
+
+  /** Once, until a write succeeds. */
+  #say(error: Error | null): void {
+    if (error !== null && !this.#isFailing) logError('Cannot write the access log', errorFields(error));
+    this.#isFailing = error !== null;
   }
 
   #written(): void {
