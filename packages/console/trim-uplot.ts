@@ -41,6 +41,10 @@ const uncalledInside = [
   'addSeries',
   'delSeries',
   'setFocus',
+  'setSelect',
+  'setSeries',
+  'toggleDOM',
+  'addBand',
 ];
 
 /**

@@ -17,7 +17,7 @@ import type {
   TrafficSample,
   WeightReport,
 } from '@lameduck/core';
-import { ApiError } from './error.ts';
+import { ApiError, wentAway } from './error.ts';
 import { type EventUpdate, followEvents } from './events.ts';
 import type { Answer, Fetch } from './fetch.ts';
 import { readLines } from './read-lines.ts';
@@ -27,7 +27,8 @@ export interface ClientOptions {
   readonly fetch: Fetch;
   /** `https://host:port`, without a path; empty for the page's own origin. */
   readonly url: string;
-  readonly token?: string;
+  /** Or what gives it, for each request anew. */
+  readonly token?: string | (() => string | undefined);
   /** Sent with each request. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -77,8 +78,11 @@ export interface ApiClient {
     options: { readonly lines: number; readonly isFollowing: boolean },
     signal: AbortSignal,
   ): AsyncGenerator<string, undefined>;
-  /** Everything that happens, until the signal aborts; takes up where it was when the connection breaks. */
-  events(signal: AbortSignal): AsyncGenerator<EventUpdate, undefined>;
+  /**
+   * Everything that happens, until the signal aborts; takes up where it was when the connection breaks, and begins
+   * after `lastId` where that is given.
+   */
+  events(signal: AbortSignal, lastId?: string): AsyncGenerator<EventUpdate, undefined>;
 }
 
 export function createApiClient(options: ClientOptions): ApiClient {
@@ -120,12 +124,19 @@ export function createApiClient(options: ClientOptions): ApiClient {
       const query = { lines, follow: String(isFollowing) };
       return readLog(ask({ method: 'GET', path, query, signal }));
     },
-    events: (signal) => followEvents(ask, signal),
+    events: (signal, lastId) => followEvents(ask, signal, lastId),
   };
 }
 
 async function readJson<T>(answer: Answer): Promise<T> {
-  return JSON.parse(await answer.text()) as T;
+  const text = await answer.text().catch((cause: unknown) => {
+    throw wentAway(cause);
+  });
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new ApiError('notTheApi', 'Cannot read the answer: JSON is wanted', answer.status);
+  }
 }
 
 async function* readLog(asked: Promise<Answer>): AsyncGenerator<string, undefined> {
@@ -140,5 +151,5 @@ async function readReport(answer: Answer, onProgress: OnProgress): Promise<Opera
     if (line.type === 'error') throw new ApiError(line.error.code, line.error.message);
     onProgress(line);
   }
-  throw new ApiError('wentAway', 'Cannot go on: the controller went away in the middle of its answer');
+  throw wentAway();
 }

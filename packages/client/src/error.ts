@@ -21,4 +21,17 @@ export class ApiError extends Error {
     this.status = status;
     this.details = details;
   }
+
+  /** What was thrown, whatever it is. */
+  static from(thrown: unknown): ApiError {
+    if (thrown instanceof ApiError) return thrown;
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    return new ApiError('unreachable', message, undefined, {}, thrown);
+  }
+}
+
+/** The connection broke, or the answer ended before its end. */
+export function wentAway(cause?: unknown): ApiError {
+  const message = 'Cannot go on: the controller went away in the middle of its answer';
+  return new ApiError('wentAway', message, undefined, {}, cause);
 }

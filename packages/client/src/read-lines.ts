@@ -1,4 +1,4 @@
-import { ApiError } from './error.ts';
+import { wentAway } from './error.ts';
 import type { Answer } from './fetch.ts';
 
 /** The lines of an answer as they come, without their ends. Throws `wentAway` where the connection breaks. */
@@ -28,12 +28,6 @@ async function read(
   try {
     return await reader.read();
   } catch (cause) {
-    throw new ApiError(
-      'wentAway',
-      'Cannot go on: the controller went away in the middle of its answer',
-      undefined,
-      {},
-      cause,
-    );
+    throw wentAway(cause);
   }
 }

@@ -28,7 +28,7 @@ export function createRequester({ fetch, url, token, headers = {} }: ClientOptio
       [apiHeader]: apiRevision,
       ...headers,
       ...own,
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...authorize(typeof token === 'function' ? token() : token),
       ...(key === undefined ? {} : { 'idempotency-key': key }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     };
@@ -47,8 +47,12 @@ export function createRequester({ fetch, url, token, headers = {} }: ClientOptio
   };
 }
 
+function authorize(token: string | undefined): Readonly<Record<string, string>> {
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
+}
+
 function format(query: NonNullable<Request['query']>): string {
-  const told = Object.entries(query).filter(([, value]) => value !== undefined);
+  const told = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
   if (told.length === 0) return '';
   return `?${told.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join('&')}`;
 }

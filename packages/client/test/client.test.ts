@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { type ApiError, createApiClient, type EventUpdate, type Fetch } from '../src/index.ts';
 
 /** An API that answers with these texts, in turn; `broken` ends in the middle. */
@@ -122,6 +123,78 @@ describe('the client of the API', () => {
       ['connected', 'x-1', 'x-2', 'disconnected', 'connected', 'x-3'],
     );
     assert.equal(served.asked[1]?.headers['last-event-id'], 'x-2');
+  });
+
+  it('reads events the same however the stream is cut into pieces', async () => {
+    const text =
+      'id: b-1\nevent: node\ndata: {"a":"ü"}\n\n: alive\n\nid: b-2\nevent: new\ndata: x\ndata: y\n\n';
+    const bytes = new TextEncoder().encode(text);
+    const whole = [
+      { event: 'connected', role: 'viewer' },
+      { id: 'b-1', event: 'node', data: { a: 'ü' } },
+      { id: 'b-2', event: 'unreadable new', data: 'xy' },
+    ];
+    const cut = fc.array(fc.nat(bytes.length), { maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(cut, async (cuts) => {
+        const at = [0, ...cuts.sort((one, other) => one - other), bytes.length];
+        const pieces = at.slice(1).map((end, index) => bytes.subarray(at[index], end));
+        const body = ReadableStream.from(pieces) as ReadableStream<Uint8Array<ArrayBuffer>>;
+        const headers = { 'lameduck-api': '1', 'lameduck-role': 'viewer' };
+        const stop = new AbortController();
+        const got: EventUpdate[] = [];
+        for await (const update of client(api(() => new Response(body, { headers }))).events(stop.signal)) {
+          got.push(update);
+          if (got.length === whole.length) stop.abort();
+        }
+        assert.deepEqual(got, whole);
+      }),
+    );
+  });
+
+  it('begins after the event that is named, and asks for the token anew each time', async () => {
+    const tokens = ['first', undefined];
+    const served = api(answer(''), answer('[]'));
+    const asking = createApiClient({ fetch: served.fetch, url: 'http://x', token: () => tokens.shift() });
+    const stop = new AbortController();
+    for await (const { event } of asking.events(stop.signal, 'b-7'))
+      if (event === 'disconnected') stop.abort();
+    await asking.audit({ search: '' });
+    const [first, second] = served.asked;
+    assert.equal(first?.headers['last-event-id'], 'b-7');
+    assert.equal(first?.headers['authorization'], 'Bearer first');
+    assert.deepEqual([second?.headers['authorization'], second?.url], [undefined, 'http://x/v1/audit']);
+  });
+
+  it('gives up a connection on which nothing comes, not even the comment that says it is alive', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const silent = (): Response =>
+      new Response(
+        new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array([58, 10])) }),
+        {
+          headers: { 'lameduck-api': '1' },
+        },
+      );
+    const served: Fetch = async (_url, { signal }) => {
+      const { status, headers, body } = silent();
+      const reader = body?.getReader();
+      const { promise: aborted, reject } = Promise.withResolvers<never>();
+      signal?.addEventListener('abort', () => reject(signal.reason));
+      const read = async () => {
+        const next = reader?.read() ?? aborted;
+        queueMicrotask(() => t.mock.timers.tick(36_000));
+        return Promise.race([next, aborted]);
+      };
+      const cancel = async (): Promise<void> => {};
+      return { status, headers, body: { getReader: () => ({ read, cancel }) }, text: async () => '' };
+    };
+    const stop = new AbortController();
+    const got: string[] = [];
+    for await (const { event } of client({ fetch: served }).events(stop.signal)) {
+      got.push(event);
+      if (event === 'disconnected') stop.abort();
+    }
+    assert.deepEqual(got, ['connected', 'disconnected']);
   });
 
   it('does not try again what no second try makes better', async () => {

@@ -45,6 +45,8 @@ export function describeRollBack({ rolledBack }: Pick<OperationReport, 'rolledBa
   return rolledBack ? 'rolled back' : 'not rolled back';
 }
 
+const unanswered = 'The daemon did not answer. Whether it began, the page shows as soon as it is back.';
+
 const known: Readonly<Record<string, string>> = {
   busy: 'Another operation holds this node. Wait for its end, then try again.',
   noSuchNode: 'The daemon knows no node of this name any more. It was probably renamed or removed.',
@@ -57,7 +59,8 @@ const known: Readonly<Record<string, string>> = {
   forbidden: 'Your token may look, not act. Ask for one with the role “operator”.',
   tooMany: 'The daemon has too much to do just now. Try again in a moment.',
   apiMismatch: 'This page and the daemon are of different versions. Reload the page.',
-  unreachable: 'The daemon did not answer. Whether it began, the page shows as soon as it is back.',
+  unreachable: unanswered,
+  wentAway: unanswered,
 };
 
 /** An error of the API for people; the daemon's own words come with it. */

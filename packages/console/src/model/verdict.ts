@@ -125,7 +125,7 @@ function nodeFindings(state: ConsoleState, counts: Tally): Finding[] {
   const down = [...state.nodes.values()].filter(({ status }) => status.state === 'unhealthy');
   const findings: Finding[] = [];
   if (counts.total > 0 && counts.serving === 0 && state.paused === undefined) {
-    findings.push(finding('danger', 'No node serves', 'Every request that comes now fails.'));
+    findings.push(finding('danger', 'No node serves', 'What comes now waits at the edges, or fails.'));
   }
   if (state.panic !== undefined) {
     const { down: many, of } = state.panic;

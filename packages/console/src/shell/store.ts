@@ -1,12 +1,11 @@
-import type { ApiEventName } from '@lameduck/core';
+import type { ApiEvent, ApiEventName } from '@lameduck/core';
 import { computed, effect, type ReadonlySignal, signal } from '@preact/signals';
 import { operationFromHistory } from '../model/operation-view.ts';
 import { type ConsoleEvent, reduceAll, type StreamEvent } from '../model/reduce.ts';
 import { parseRoute, type Route } from '../model/route.ts';
-import type { ServerSentEvent } from '../model/sse.ts';
 import { type ConsoleState, initialState, kept } from '../model/state.ts';
 import { judge, type Tally, tally, type Verdict } from '../model/verdict.ts';
-import { getHistory, getOperation, getPreview, getTraffic } from './api.ts';
+import { api } from './api.ts';
 import { type EventStream, followEvents } from './event-stream.ts';
 
 const current = signal<ConsoleState>(initialState);
@@ -76,13 +75,8 @@ const names: Readonly<Record<ApiEventName, true>> = {
   audit: true,
 };
 
-function readEvent({ event, data }: ServerSentEvent): ConsoleEvent[] {
-  if (!(event in names)) return [{ type: 'unreadable' }];
-  try {
-    return [{ type: event, data: JSON.parse(data) } as StreamEvent];
-  } catch {
-    return [{ type: 'unreadable' }];
-  }
+function readEvent({ event, data }: ApiEvent): ConsoleEvent {
+  return event in names ? ({ type: event, data } as StreamEvent) : { type: 'unreadable' };
 }
 
 /** Begins to follow the daemon. What happened before the page came is fetched once the stream is open. */
@@ -92,7 +86,7 @@ export function followDaemon(): EventStream {
       dispatch({ type: 'link', link: { phase: 'live', sinceMs: Date.now(), isViewer: role === 'viewer' } });
       loadPast().catch(() => {});
     },
-    received: (events) => dispatch(...events.flatMap(readEvent)),
+    received: (event) => dispatch(readEvent(event)),
     lost(reason, retryAtMs) {
       const { link } = current.value;
       const sinceMs = link.phase === 'lost' ? link.sinceMs : Date.now();
@@ -106,8 +100,8 @@ export function followDaemon(): EventStream {
 async function loadPast(): Promise<void> {
   const sinceMs = Date.now() - kept.trafficMs;
   const [samples, history] = await Promise.all([
-    getTraffic(sinceMs).catch(() => []),
-    getHistory({ limit: 50 }).catch(() => []),
+    api.traffic(sinceMs).catch(() => []),
+    api.history({ limit: 50 }).catch(() => []),
   ]);
   const operations = history
     .filter((entry) => entry.report !== undefined && Date.parse(entry.beganAt) > sinceMs)
@@ -118,7 +112,7 @@ async function loadPast(): Promise<void> {
 
 /** Fetches an operation that the page has not seen, or has seen only in part. Rejects with an ApiError. */
 export async function loadOperation(id: string): Promise<void> {
-  const operation = operationFromHistory(await getOperation(id));
+  const operation = operationFromHistory(await api.operation(Number(id)));
   if (operation !== undefined) dispatch({ type: 'operationLoaded', operation });
 }
 
@@ -129,7 +123,7 @@ export function learnDeadlines(): void {
     for (const { id, kind, node, report, deadlineAtMs } of operations.value.values()) {
       if (report !== undefined || deadlineAtMs !== undefined || asked.has(id)) continue;
       asked.add(id);
-      getPreview(kind, node).then(
+      api.preview(kind, node).then(
         ({ atMostMs }) => dispatch({ type: 'limitLearned', operation: id, atMostMs }),
         () => {},
       );

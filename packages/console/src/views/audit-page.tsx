@@ -2,7 +2,7 @@ import type { AuditEntry } from '@lameduck/core';
 import type { VNode } from 'preact';
 import { formatInstant } from '../model/format.ts';
 import { matchesAudit } from '../model/history-list.ts';
-import { getAudit } from '../shell/api.ts';
+import { api } from '../shell/api.ts';
 import { now, state } from '../shell/store.ts';
 import { SearchField } from './search-field.tsx';
 import { useList } from './use-list.ts';
@@ -10,7 +10,7 @@ import { useList } from './use-list.ts';
 /** Who did what, from where, and what came of it. */
 export function AuditPage({ search }: { readonly search: string }): VNode {
   const { audit } = state.value;
-  const { items, problem } = useList(() => getAudit({ limit: 200, search }), [search, audit[0]?.id]);
+  const { items, problem } = useList(() => api.audit({ limit: 200, search }), [search, audit[0]?.id]);
   const found = items?.filter((entry) => matchesAudit(entry, search));
   return (
     <section class="paper" aria-labelledby="audit-title">

@@ -1,7 +1,7 @@
 import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { formatCount, plural } from '../model/format.ts';
-import { beginRollout, holdService, steerRollout } from '../shell/api.ts';
+import { api, beginRollout } from '../shell/api.ts';
 import { intent, notify, notifyError } from '../shell/intent.ts';
 import { shortcuts } from '../shell/keys.ts';
 import { counts, state } from '../shell/store.ts';
@@ -40,7 +40,7 @@ function RolloutDialog(): VNode {
       ...(batch === undefined ? {} : { batch }),
       ...(canary === undefined ? {} : { canary }),
     };
-    beginRollout(request, () => {}).then(
+    beginRollout(request).then(
       ({ result, nodes, reason }) =>
         notify(
           result === 'done' ? 'good' : 'danger',
@@ -127,7 +127,9 @@ function AbortDialog(): VNode {
           class="primary risky"
           onClick={() => {
             closeDialog();
-            steerRollout('abort').catch((error: unknown) => notifyError('Cannot abort the rollout', error));
+            api
+              .commandRollout('abort')
+              .catch((error: unknown) => notifyError('Cannot abort the rollout', error));
           }}
         >
           Abort the rollout
@@ -155,9 +157,7 @@ function HoldDialog({ command }: { readonly command: 'pause' | 'resume' }): VNod
           class={isPause ? 'primary risky' : 'primary'}
           onClick={() => {
             closeDialog();
-            holdService(command).catch((error: unknown) =>
-              notifyError(`Cannot ${command} the service`, error),
-            );
+            api[command]().catch((error: unknown) => notifyError(`Cannot ${command} the service`, error));
           }}
         >
           {isPause ? 'Pause' : 'Resume'}

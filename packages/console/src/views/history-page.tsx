@@ -1,7 +1,7 @@
 import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { matchesHistory } from '../model/history-list.ts';
-import { getHistory } from '../shell/api.ts';
+import { api } from '../shell/api.ts';
 import { state } from '../shell/store.ts';
 import { HistoryTable } from './history-table.tsx';
 import { SearchField } from './search-field.tsx';
@@ -13,7 +13,7 @@ const pageSize = 100;
 export function HistoryPage({ search }: { readonly search: string }): VNode {
   const [limit, setLimit] = useState(pageSize);
   const ended = [...state.value.operations.values()].filter(({ report }) => report !== undefined).length;
-  const { items, problem } = useList(() => getHistory({ limit, search }), [limit, search, ended]);
+  const { items, problem } = useList(() => api.history({ limit, search }), [limit, search, ended]);
   // a daemon of an older version does not search
   const found = items?.filter((entry) => matchesHistory(entry, search));
   return (

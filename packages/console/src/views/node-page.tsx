@@ -2,7 +2,7 @@ import type { NodeStatus } from '@lameduck/core';
 import type { VNode } from 'preact';
 import { formatAge, formatBytes, formatMs } from '../model/format.ts';
 import type { NodeView } from '../model/state.ts';
-import { getHistory } from '../shell/api.ts';
+import { api } from '../shell/api.ts';
 import { now, state } from '../shell/store.ts';
 import { CheckStrip } from './check-strip.tsx';
 import { HistoryTable } from './history-table.tsx';
@@ -149,7 +149,7 @@ function PastOf({ name }: { readonly name: string }): VNode | null {
   const ended = [...state.value.operations.values()].filter(
     ({ node, report }) => node === name && report !== undefined,
   ).length;
-  const { items } = useList(() => getHistory({ limit: 20, node: name }), [name, ended]);
+  const { items } = useList(() => api.history({ limit: 20, node: name }), [name, ended]);
   const entries = items?.filter(({ subject }) => subject === name) ?? [];
   if (entries.length === 0) return null;
   return (

@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { describePreview, explainError, explainRefusal, operationPromises } from '../model/explain.ts';
 import { formatRoute } from '../model/route.ts';
 import { operationVerbs } from '../model/steps.ts';
-import { ApiError, getPreview, operate } from '../shell/api.ts';
+import { ApiError, api, operate } from '../shell/api.ts';
 import { notify, notifyError } from '../shell/intent.ts';
 import { state } from '../shell/store.ts';
 import { closeDialog, Dialog } from './dialog.tsx';
@@ -67,7 +67,7 @@ function usePreview({ kind, node }: Asked, change: string): Previewed {
   const [previewed, setPreviewed] = useState<Previewed>({ preview: undefined, problem: undefined });
   useEffect(() => {
     let isCurrent = true;
-    getPreview(kind, node).then(
+    api.preview(kind, node).then(
       (preview) => isCurrent && setPreviewed({ preview, problem: undefined }),
       (error: unknown) => isCurrent && setPreviewed({ preview: undefined, problem: ApiError.from(error) }),
     );
@@ -94,7 +94,7 @@ function Forecast({ kind, node, preview, problem }: Asked & Previewed): VNode {
 
 function run({ kind, node }: Asked, force: boolean, preview: Preview | undefined): void {
   const what = `${operationVerbs[kind]} ${node}`;
-  operate(kind, node, force, () => {}).then(
+  operate(kind, node, force).then(
     (report) => {
       const id = [...state.value.operations.values()].findLast((each) => each.node === node)?.id;
       const link = id === undefined ? {} : { href: formatRoute({ page: 'operation', id }) };

@@ -1,7 +1,7 @@
 import type { RolloutStatus } from '@lameduck/core';
 import type { VNode } from 'preact';
 import { formatAge, plural, toMs } from '../model/format.ts';
-import { steerRollout } from '../shell/api.ts';
+import { api } from '../shell/api.ts';
 import { intent, notifyError } from '../shell/intent.ts';
 import { now } from '../shell/store.ts';
 import { Criteria } from './criteria.tsx';
@@ -88,9 +88,9 @@ function Steering({ rollout }: { readonly rollout: RolloutStatus }): VNode {
         type="button"
         disabled={rollout.state === 'aborting'}
         onClick={() => {
-          steerRollout(command).catch((error: unknown) =>
-            notifyError(`Cannot ${command} the rollout`, error),
-          );
+          api
+            .commandRollout(command)
+            .catch((error: unknown) => notifyError(`Cannot ${command} the rollout`, error));
         }}
       >
         {command === 'resume' ? 'Resume the rollout' : 'Pause the rollout'}

@@ -15,7 +15,6 @@ import { matchesHistory, outcomeOf } from '../../src/model/history-list.ts';
 import { selectNodes, visibleRows } from '../../src/model/node-list.ts';
 import { operationFromHistory } from '../../src/model/operation-view.ts';
 import { formatRoute, parseRoute, type Route } from '../../src/model/route.ts';
-import { emptySse, readSse } from '../../src/model/sse.ts';
 import { compareVersions } from '../../src/model/version-skew.ts';
 import { after, node, now, report, sample } from './support.ts';
 
@@ -102,31 +101,6 @@ describe('what the charts draw', () => {
     );
     assert.deepEqual(marksOf([view], undefined, now + 60_000), []);
     assert.deepEqual([...lostBySecond([view])], [[Math.floor((now + 1600) / 1000), 3]]);
-  });
-});
-
-describe('the stream of events', () => {
-  const text =
-    'id: b-1\nevent: node\ndata: {"a":1}\n\n: alive\n\nid: b-2\r\nevent: edge\r\ndata: x\r\ndata: y\r\n\r\n';
-
-  it('is read the same however it is cut into pieces', () => {
-    const whole = readSse(emptySse, text).events;
-    assert.deepEqual(whole, [
-      { id: 'b-1', event: 'node', data: '{"a":1}' },
-      { id: 'b-2', event: 'edge', data: 'x\ny' },
-    ]);
-    fc.assert(
-      fc.property(fc.array(fc.nat(text.length), { maxLength: 8 }), (cuts) => {
-        const at = [0, ...cuts.sort((a, b) => a - b), text.length];
-        let state = emptySse;
-        const events = at.slice(1).flatMap((end, index) => {
-          const read = readSse(state, text.slice(at[index], end));
-          state = read.state;
-          return read.events;
-        });
-        assert.deepEqual(events, whole);
-      }),
-    );
   });
 });
 

@@ -9,6 +9,6 @@ export const noBrowser: string | false = existsSync(browserPath)
   ? false
   : `no browser at ${browserPath}: make setup brings it`;
 
-export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: browserPath, args: ['--no-sandbox', '--disable-gpu'] });
+export function launch(...args: readonly string[]): Promise<Browser> {
+  return chromium.launch({ executablePath: browserPath, args: ['--no-sandbox', '--disable-gpu', ...args] });
 }

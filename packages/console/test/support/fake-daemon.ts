@@ -156,6 +156,7 @@ export class FakeDaemon {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', this.url);
     response.setHeader('content-security-policy', policy);
+    response.setHeader('lameduck-api', '1');
     response.setHeader('lameduck-version', this.service.version ?? '0.0.0');
     if (!url.pathname.startsWith('/v1/')) return sendFile(url.pathname, response);
     const given = request.headers.authorization;
@@ -183,7 +184,9 @@ export class FakeDaemon {
         return service.traffic.filter(({ atMs }) => atMs >= Number(url.searchParams.get('since')));
       case 'history':
         if (one !== undefined) return service.history.find(({ id }) => id === Number(one));
-        return service.history.filter(({ subject }) => subject.includes(url.searchParams.get('node') ?? ''));
+        return service.history
+          .filter(({ subject }) => subject.includes(url.searchParams.get('node') ?? ''))
+          .map(({ steps, ...entry }) => entry);
       case 'audit':
         return service.audit.filter((entry) => JSON.stringify(entry).includes(search));
       case 'preview':
@@ -206,7 +209,7 @@ export class FakeDaemon {
     this.service.paused = first === 'pause' ? { sinceMs: 0, holdMs: 30_000, by: 'ada' } : undefined;
     this.service.setFlags();
     this.service.note(first ?? '', this.service.name, 'done');
-    send(response, { paused: first === 'pause' });
+    send(response, { paused: this.service.paused });
   }
 
   async #runOperation(

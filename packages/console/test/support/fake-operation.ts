@@ -40,7 +40,9 @@ export async function playOperation(
   const common = { id, node: name, operation: kind };
   const tell = (event: object): void => {
     service.emit('operation', { ...common, at: new Date().toISOString(), ...event });
-    run.onLine({ node: name, ...event });
+    const { type } = event as { type: string };
+    // these two are told to those who listen to all; who has asked gets the report
+    if (type !== 'began' && type !== 'ended') run.onLine({ node: name, ...event });
   };
   const entry: { -readonly [K in keyof HistoryDetail]: HistoryDetail[K] } = {
     id,

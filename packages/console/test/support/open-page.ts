@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import type { FakeDaemon } from './fake-daemon.ts';
 
 /** Bounds are generous: the machine may be busy with other tests. */
 export const patienceMs = 20_000;
@@ -12,10 +11,10 @@ export interface OpenPage {
   close(): Promise<void>;
 }
 
-/** Opens the console in a page of its own, and waits until it shows something. */
+/** Opens the console at the daemon's URL, which ends with `/`, in a page of its own; waits until it shows something. */
 export async function openPage(
   browser: Browser,
-  daemon: FakeDaemon,
+  daemon: { readonly url: string },
   options: BrowserContextOptions & { readonly hash?: string } = {},
 ): Promise<OpenPage> {
   const { hash = '', ...rest } = options;

@@ -20,6 +20,8 @@ const limits: ServerOptions = {
   keepAliveTimeout: 5_000,
   maxHeaderSize: 16 * 1024,
 };
+/** The same for who has not finished the TLS handshake: Node waits two minutes. */
+const handshakeTimeout = 10_000;
 /** Connections at once; one more is closed at once. */
 const mostConnections = 512;
 
@@ -39,7 +41,7 @@ export interface TcpOptions {
   /** PEM, each. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
   /** Instead of the limits above; tests do not wait so long. */
-  readonly limits?: ServerOptions;
+  readonly limits?: ServerOptions & { readonly handshakeTimeout?: number };
 }
 
 /**
@@ -86,7 +88,10 @@ function createTls(
   listener: RequestListener,
 ): Server {
   try {
-    return createTlsServer({ ...options, minVersion: 'TLSv1.2' }, listener) as unknown as Server;
+    return createTlsServer(
+      { handshakeTimeout, ...options, minVersion: 'TLSv1.2' },
+      listener,
+    ) as unknown as Server;
   } catch (thrown) {
     const { message } = LameduckError.from(thrown);
     throw new LameduckError(

@@ -8,7 +8,7 @@ import { codeOf, tokens, useApi } from '../support/api.ts';
 
 describe('the API on TCP', () => {
   const served = useApi({
-    limits: { headersTimeout: 1000, requestTimeout: 1000, connectionsCheckingInterval: 200 },
+    tcp: { limits: { headersTimeout: 1000, requestTimeout: 1000, connectionsCheckingInterval: 200 } },
   });
 
   async function newest(): Promise<AuditEntry> {

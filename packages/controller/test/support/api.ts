@@ -1,11 +1,10 @@
-import type { ServerOptions } from 'node:http';
 import { type IncomingMessage, type RequestOptions, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { after, before } from 'node:test';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import type { ApiOptions } from '../../src/api/options.ts';
 import { createRoutes } from '../../src/api/routes.ts';
-import { serveTcpApi, type TcpApiServer } from '../../src/api/server.ts';
+import { serveTcpApi, type TcpApiServer, type TcpOptions } from '../../src/api/server.ts';
 import { createTcpDoor } from '../../src/api/tcp-door.ts';
 import { hashToken } from '../../src/api/tokens.ts';
 import { makeRig, never, type Rig, type RigOptions } from './rig.ts';
@@ -36,7 +35,11 @@ export interface Ask {
 }
 
 /** The API of a rig on TCP with the tokens above. */
-export async function openApi(rig: Rig, options: ApiOptions = {}, limits: ServerOptions = {}): Promise<Api> {
+export async function openApi(
+  rig: Rig,
+  options: ApiOptions = {},
+  tcp: Pick<TcpOptions, 'limits' | 'tls'> = {},
+): Promise<Api> {
   const door = createTcpDoor(
     [
       { name: 'ops', role: 'operator', hash: hashToken(tokens.ops) },
@@ -46,7 +49,7 @@ export async function openApi(rig: Rig, options: ApiOptions = {}, limits: Server
     systemClock,
   );
   const routes = createRoutes(rig.controller, { version: '9.9.9', ...options });
-  const server = await serveTcpApi(routes, { host: '127.0.0.1', port: 0, door, limits });
+  const server = await serveTcpApi(routes, { host: '127.0.0.1', port: 0, door, ...tcp });
   return {
     port: server.port,
     server,
@@ -58,7 +61,7 @@ export async function openApi(rig: Rig, options: ApiOptions = {}, limits: Server
 export interface UsedApi {
   readonly rig?: RigOptions;
   readonly api?: ApiOptions;
-  readonly limits?: ServerOptions;
+  readonly tcp?: Pick<TcpOptions, 'limits' | 'tls'>;
 }
 
 /** For the tests of one suite: a rig and its API, open from before the first of them until after the last. */
@@ -68,7 +71,7 @@ export function useApi(options: UsedApi = {}): { readonly rig: Rig; readonly api
   before(async () => {
     rig = makeRig(options.rig);
     await rig.controller.open(never);
-    api = await openApi(rig, options.api, options.limits);
+    api = await openApi(rig, options.api, options.tcp);
   });
   after(async () => {
     await api.close();

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { after, afterEach, before } from 'node:test';
+import { launch } from '../../packages/console/test/support/browser.ts';
+import { type OpenPage, openPage } from '../../packages/console/test/support/open-page.ts';
+import { freePorts } from './ports.ts';
+import { type RunningService, runService, startUp } from './run-service.ts';
+
+type Browser = Awaited<ReturnType<typeof launch>>;
+export type Page = OpenPage['page'];
+
+/** What each role presents; the daemon has only their hashes. */
+export const consoleTokens = {
+  operator: 'operator-token-0123456789',
+  viewer: 'viewer-token-0123456789',
+} as const;
+
+/** Names that lead to this host in the browser: one that the daemon answers for, and one that it does not know. */
+export const consoleHosts = { allowed: 'console.test', foreign: 'elsewhere.test' } as const;
+
+/** A real service whose daemon serves the built console to a real browser. */
+export interface ConsoleWorld {
+  readonly service: RunningService;
+  /** By the name that is allowed, or another one; with a token where one is given. */
+  open(how?: { readonly host?: string; readonly token?: string; readonly hash?: string }): Promise<Page>;
+  /** Starts the daemon again where it was, after it was killed. */
+  startAgain(): Promise<void>;
+}
+
+/** Three nodes behind one edge, a daemon with `api.listen`, and a browser; each page is closed after its test. */
+export function serveConsole(): ConsoleWorld {
+  const state = {} as { service: RunningService; browser: Browser; port: number };
+  const pages: OpenPage[] = [];
+  before(async () => {
+    state.port = (await freePorts(1))[0] ?? 0;
+    state.service = await runService({
+      nodes: ['app', 'app', 'app'],
+      mode: 'gate',
+      config: config(state.port),
+    });
+    const rules = Object.values(consoleHosts).map((host) => `MAP ${host} 127.0.0.1`);
+    state.browser = await launch(`--host-resolver-rules=${rules.join(', ')}`);
+  });
+  afterEach(async () => {
+    for (const page of pages.splice(0)) await page.close();
+  });
+  after(async () => {
+    await state.browser.close();
+    await state.service.stop();
+  });
+  return {
+    get service() {
+      return state.service;
+    },
+    async open({ host = consoleHosts.allowed, token, hash = '' } = {}) {
+      const url = `http://${host}:${state.port}/`;
+      const page = await openPage(
+        state.browser,
+        { url },
+        { hash: token === undefined ? hash : `#token=${token}` },
+      );
+      pages.push(page);
+      return page.page;
+    },
+    async startAgain() {
+      state.service = await startUp(state.service);
+    },
+  };
+}
+
+function config(port: number): Record<string, unknown> {
+  const tokens = Object.entries(consoleTokens).map(([role, token]) => ({
+    name: `the-${role}`,
+    role,
+    sha256: createHash('sha256').update(token).digest('hex'),
+  }));
+  return {
+    health: { interval: '100ms' },
+    api: { listen: `127.0.0.1:${port}`, tokens, allowedHosts: [consoleHosts.allowed] },
+  };
+}
