@@ -10,6 +10,14 @@ export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     target: 'es2022',
+    cssTarget: ['chrome123', 'firefox121', 'safari17.5'],
+    // two parts in a thousand smaller than the bundler's own: the page may have 60 kB
+    minify: 'terser',
+    terserOptions: {
+      ecma: 2020,
+      module: true,
+      compress: { passes: 3, keep_fargs: false, inline: 1, unsafe_arrows: true, unsafe_methods: true },
+    },
     outDir: 'dist',
     emptyOutDir: true,
     assetsInlineLimit: 0,

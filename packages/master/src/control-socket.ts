@@ -34,9 +34,7 @@ export async function openControlSocket(
   if (found === 'otherFile') throw pathError(path, 'another kind of file');
   const temporary = `${path}.${process.pid}`;
   if (Buffer.byteLength(temporary) > maxPathBytes) throw pathError(path, 'too long for a unix socket');
-  const server = createServer(
-    getRequestListener(controlRoutes(master, logger).fetch, { overrideGlobalObjects: false }),
-  );
+  const server = createServer(getRequestListener(controlRoutes(master, logger).fetch));
   await listen(server, temporary, path);
   server.on('error', (error) => logger.error({ reason: error.message }, 'control socket failed'));
   const inode = await inodeOf(path);

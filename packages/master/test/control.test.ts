@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { statSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { it } from 'node:test';
 import { isRunning, MasterProcess, temporaryDirectory, until } from './support/master-process.ts';
 import { ask } from './support/requests.ts';
@@ -22,6 +24,20 @@ it('the control socket has mode 0600, tells the status, scales, and disappears w
   assert.deepEqual([stopped.status, stopped.body.state], [202, 'stopping']);
   assert.equal((await master.ended).code, 0);
   assert.throws(() => statSync(master.controlPath), { code: 'ENOENT' });
+});
+
+it('a POST without a length is one without a body, as that of curl; a body in chunks is read', async (test) => {
+  const master = new MasterProcess(test, { workers: 1 });
+  await master.ready();
+  const post = (rest: string): Promise<string> => {
+    const socket = connect(master.controlPath);
+    socket.write(`POST ${rest}`);
+    return text(socket);
+  };
+  const head = 'HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n';
+  assert.match(await post(`/reload ${head}\r\n`), /^HTTP\/1\.1 200 .*"generation":2/s);
+  const chunks = 'd\r\n{"workers":2}\r\n0\r\n\r\n';
+  assert.match(await post(`/scale ${head}Transfer-Encoding: chunked\r\n\r\n${chunks}`), /"target":2/);
 });
 
 it('bad requests to the control socket are answered as such and change nothing', async (test) => {
