@@ -10,13 +10,11 @@ import {
   type Page,
   serveConsole,
 } from '../support/console-service.ts';
-import { allServe } from '../support/daemon.ts';
-import { statusOf } from '../support/reports.ts';
 import { underLoad } from '../support/under-load.ts';
 import { until } from '../support/until.ts';
 
 const token = consoleTokens.operator;
-const load = { connections: { get: 4, fresh: 3, post: 3, slow: 4, upload: 1, stream: 1 } };
+const load = { connections: { get: 2, fresh: 2, post: 2, slow: 2, upload: 1, stream: 1 } };
 
 /** Presses the button of a node and answers what the page asks. */
 async function act(page: Page, verb: string, node: string): Promise<void> {
@@ -39,6 +37,9 @@ function askSlowly(world: ConsoleWorld, times: readonly number[]): Promise<void>
     assert.deepEqual(new Set(all.map(({ status }) => status)), new Set([200])),
   );
 }
+
+/** Two for each node: long enough for what is to be done meanwhile. */
+const everywhere = Array<number>(6).fill(7000);
 
 /** In each chart: points that were drawn, and columns that are painted from top to bottom, which only a band is. */
 const drawn = `[...document.querySelectorAll('.chart canvas')].map((canvas) => {
@@ -88,7 +89,7 @@ describe('the console of a real daemon', { skip: noBrowser, timeout: 240_000 }, 
     await page.getByText('live, may look only').waitFor();
     await act(page, 'Drain', 'b');
     await message(page, 'Your token may look, not act');
-    assert.ok(await allServe(world.service));
+    assert.ok(await world.allServe());
   });
 
   it('takes the token of a link, and is not served to pages of a name that it does not know', async () => {
@@ -124,7 +125,7 @@ describe('the console of a real daemon', { skip: noBrowser, timeout: 240_000 }, 
         .getByRole('img', { name: /^last \d+ checks: 0 failed/ })
         .waitFor();
       assert.notEqual(await page.locator('tr[data-node=b] .strip-passed').getAttribute('d'), '');
-      const times = Array.from({ length: 18 }, (_, index) => 2000 + 500 * index);
+      const times = Array.from({ length: 18 }, (_, index) => 1500 + 300 * index);
       const slow = askSlowly(world, times);
       await page.locator('tr[data-node=b] .c-flight', { hasText: /[4-9]/ }).waitFor();
       await page.evaluate(watchInFlight);
@@ -153,7 +154,7 @@ describe('the console of a real daemon', { skip: noBrowser, timeout: 240_000 }, 
   it('restarts, stops and starts nodes, with a report behind a link', async () => {
     const page = await world.open({ token });
     const ledger = await underLoad(world.service, load, async () => {
-      const before = (await statusOf(world.service)).nodes;
+      const before = (await world.status()).nodes;
       await act(page, 'Restart', 'b');
       await page.getByRole('link', { name: /Restart b: exited, lost 0/ }).click();
       await page.getByRole('heading', { name: 'Restart b: it came back.' }).waitFor();
@@ -169,7 +170,7 @@ describe('the console of a real daemon', { skip: noBrowser, timeout: 240_000 }, 
       await isIn(page, 'c', 'stopped');
       await act(page, 'Start', 'c');
       await isIn(page, 'c', 'ready');
-      const after = (await statusOf(world.service)).nodes;
+      const after = (await world.status()).nodes;
       assert.deepEqual(
         after.map(({ pid }, index) => pid !== before[index]?.pid),
         [false, true, true],
@@ -208,14 +209,14 @@ describe('the console of a real daemon', { skip: noBrowser, timeout: 240_000 }, 
   it('says that the daemon was killed in the middle of a drain, and what has become of it', async () => {
     const page = await world.open({ token });
     const ledger = await underLoad(world.service, load, async () => {
-      const slow = askSlowly(world, [9000, 9000, 9000, 9000, 9000, 9000]);
+      const slow = askSlowly(world, everywhere);
       await until('every node has one', async () =>
-        (await statusOf(world.service)).nodes.every(({ inFlight }) => inFlight > 1),
+        (await world.status()).nodes.every(({ inFlight }) => inFlight > 1),
       );
       await act(page, 'Drain', 'c');
       await page.getByRole('article', { name: 'Drain c' }).getByText('1 of 1 edge has proved').waitFor();
       await until('it waits for the answers', async () =>
-        (await statusOf(world.service)).nodes.some(({ operation }) => operation?.phase === 'drain'),
+        (await world.status()).nodes.some(({ operation }) => operation?.phase === 'drain'),
       );
       const { up } = world.service;
       const exited = once(up, 'exit');
@@ -242,12 +243,12 @@ describe('the console of a real daemon', { skip: noBrowser, timeout: 240_000 }, 
 
   it('pauses, resumes and aborts a rollout', async () => {
     const page = await world.open({ token });
-    const before = (await statusOf(world.service)).nodes;
+    const before = (await world.status()).nodes;
     const ledger = await underLoad(world.service, load, async () => {
       // the first node cannot leave before its own is answered
-      const slow = askSlowly(world, [8000, 8000, 8000, 8000, 8000, 8000]);
+      const slow = askSlowly(world, everywhere);
       await until('every node has one', async () =>
-        (await statusOf(world.service)).nodes.every(({ inFlight }) => inFlight > 1),
+        (await world.status()).nodes.every(({ inFlight }) => inFlight > 1),
       );
       await page.keyboard.press('o');
       await page.getByRole('dialog').getByRole('button', { name: 'Roll out' }).click();
@@ -264,10 +265,10 @@ describe('the console of a real daemon', { skip: noBrowser, timeout: 240_000 }, 
       await message(page, 'The rollout is aborted: 1 node');
       assert.equal(await page.getByRole('cell', { name: 'untouched' }).count(), 2);
       await slow;
-      await until('all serve', () => allServe(world.service));
+      await until('all serve', world.allServe);
     });
     assertNothingLost(ledger, 100);
-    const after = (await statusOf(world.service)).nodes;
+    const after = (await world.status()).nodes;
     assert.deepEqual(
       after.map(({ pid }, index) => pid !== before[index]?.pid),
       [true, false, false],

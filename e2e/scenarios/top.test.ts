@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { afterEach, describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { assertNothingLost } from '../support/assertions.ts';
-import { type RunningService, runService } from '../support/run-service.ts';
+import { makeRunFolder, type RunningService, runLameduck, runService } from '../support/run-service.ts';
 import { projectRoot } from '../support/service-config.ts';
 import { underLoad } from '../support/under-load.ts';
 import { until } from '../support/until.ts';
@@ -14,12 +15,27 @@ const launcher = join(projectRoot, 'packages', 'cli', 'bin', 'lameduck.cjs');
 const noTerminal =
   spawnSync('script', ['--version']).error === undefined ? false : 'no script(1) here to make a terminal';
 
-/** `lameduck top` in a terminal of 120 columns; `screen` is what it shows now, as lines. */
-function openTop({ folder }: RunningService): {
+const opened: ChildProcess[] = [];
+
+const otherScreen = {
+  enter: '\u001B[?1049h',
+  leave: '\u001B[?1049l',
+  hideCursor: '\u001B[?25l',
+  showCursor: '\u001B[?25h',
+};
+
+/**
+ * `lameduck top` in a terminal of 120 columns; `screen` is what it shows now, as lines. Told first is which terminal it
+ * is, and last how it was left.
+ */
+function openTop({ folder }: Pick<RunningService, 'folder'>): {
+  text(): string;
   screen(): readonly string[];
-  quit(): Promise<number | null>;
+  resize(columns: number, rows: number): void;
+  press(keys: string): void;
+  ended(): Promise<number | null>;
 } {
-  const command = `stty cols 120 rows 30; exec '${process.execPath}' '${launcher}' top`;
+  const command = `tty; stty cols 120 rows 30; '${process.execPath}' '${launcher}' top; code=$?; stty -a; exit $code`;
   const child = spawn('script', ['-qec', command, '/dev/null'], {
     cwd: folder,
     env: { ...process.env, TERM: 'xterm-256color' },
@@ -29,18 +45,22 @@ function openTop({ folder }: RunningService): {
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text = (text + chunk).slice(-100_000);
   });
+  const closed = once(child, 'close');
+  opened.push(child);
   return {
+    text: () => text,
     screen() {
       // each screen begins at home; the last but one is whole
       const whole = text.split('\u001B[H').at(-2) ?? '';
-      return whole.split('\r\n').map(stripVTControlCharacters);
+      return whole.split(/\r*\n/).map(stripVTControlCharacters);
     },
-    async quit() {
-      const closed = once(child, 'close');
-      child.stdin.write('q');
-      const [code] = await closed;
-      return code as number | null;
+    resize(columns, rows) {
+      const [terminal = ''] = /\/dev\/\S+/.exec(text) ?? [];
+      const sizes = ['cols', `${columns}`, 'rows', `${rows}`];
+      assert.equal(spawnSync('stty', ['-F', terminal, ...sizes]).status, 0, terminal);
     },
+    press: (keys) => void child.stdin.write(keys),
+    ended: async () => (await closed)[0] as number | null,
   };
 }
 
@@ -53,9 +73,25 @@ function trafficOf(lines: readonly string[]): readonly (readonly string[])[] {
   });
 }
 
+/** The screen and the line discipline are as they were, and the cursor is seen. */
+function assertRestored(text: string): void {
+  const [, after] = text.split(otherScreen.leave);
+  assert.ok(after !== undefined, 'left the other screen');
+  assert.ok(text.lastIndexOf(otherScreen.showCursor) > text.lastIndexOf(otherScreen.hideCursor));
+  assert.match(after, / icanon /);
+  assert.match(after, / echo /);
+  assert.match(after, /(^|\s)isig /);
+}
+
 describe('lameduck top in a terminal', { skip: noTerminal, timeout: 120_000 }, () => {
+  afterEach(() => {
+    // of a test that failed
+    for (const child of opened.splice(0)) child.kill();
+  });
+
   it('shows what a real nginx counts under load, for all and for each node', async (t) => {
     const service = await runService({ nodes: ['app', 'app'], mode: 'gate' });
+    let isStopped = false;
     try {
       const top = openTop(service);
       let lines: readonly string[] = [];
@@ -80,10 +116,54 @@ describe('lameduck top in a terminal', { skip: noTerminal, timeout: 120_000 }, (
           assert.equal(errors, '0', name);
         }
       });
-      assert.equal(await top.quit(), 0);
       assertNothingLost(ledger, 100);
-    } finally {
+      assert.ok(Math.max(...top.screen().map(({ length }) => length)) > 60);
+      top.resize(60, 12);
+      await until('it fits the smaller terminal', () => {
+        const now = top.screen();
+        return now.length <= 12 && now.every(({ length }) => length <= 60);
+      });
+      assert.match(top.screen().join('\n'), /● a /);
+      top.press('\u001B[B'); // an arrow is no Escape
+      const { code, stdout, stderr } = await service.lameduck('top');
+      assert.equal(code, 0, stderr);
+      assert.equal(stdout, stripVTControlCharacters(stdout), 'no terminal: plain');
+      assert.match(stdout, /^shop/);
+      top.press('xq'); // in one piece, as from somebody quick
+      assert.equal(await top.ended(), 0);
+      assertRestored(top.text());
+      isStopped = true;
+      const other = openTop(service);
+      await until('it is open', () => other.screen().join('\n').includes('● live'), 30_000);
       assert.equal(await service.stop(), 0);
+      await until('it says that the controller went away', () =>
+        other.screen().join('\n').includes('✖ the controller went away'),
+      );
+      other.press('\u0003');
+      assert.equal(await other.ended(), 0);
+      assertRestored(other.text());
+    } finally {
+      if (!isStopped) assert.equal(await service.stop(), 0);
+    }
+  });
+
+  it('says that no controller is there, and leaves the terminal alone', async () => {
+    const folder = makeRunFolder();
+    try {
+      const app = { entry: 'app.js' };
+      const nodes = [{ name: 'a', address: '127.0.0.1:2', app }];
+      const edges = [{ name: 'edge-1', listen: '127.0.0.1:1' }];
+      writeFileSync(join(folder, 'lameduck.yaml'), JSON.stringify({ service: 'shop', edges, nodes }));
+      const top = openTop({ folder });
+      assert.equal(await top.ended(), 3);
+      assert.match(top.text(), /Cannot reach the controller on .*: a running "lameduck up"/);
+      assert.ok(!top.text().includes(otherScreen.enter));
+      const { code, stdout, stderr } = await runLameduck(folder, 'top');
+      assert.deepEqual([code, stdout], [3, '']);
+      assert.match(stderr, /^lameduck: Cannot reach the controller/);
+      assert.equal(stderr, stripVTControlCharacters(stderr));
+    } finally {
+      rmSync(folder, { recursive: true });
     }
   });
 });

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { after, afterEach, before } from 'node:test';
+import type { ServiceStatus } from '@lameduck/core';
 import { launch } from '../../packages/console/test/support/browser.ts';
 import { type OpenPage, openPage } from '../../packages/console/test/support/open-page.ts';
 import { freePorts } from './ports.ts';
 import { type RunningService, runService, startUp } from './run-service.ts';
+import { projectRoot } from './service-config.ts';
 
 type Browser = Awaited<ReturnType<typeof launch>>;
 export type Page = OpenPage['page'];
@@ -17,11 +20,17 @@ export const consoleTokens = {
 /** Names that lead to this host in the browser: one that the daemon answers for, and one that it does not know. */
 export const consoleHosts = { allowed: 'console.test', foreign: 'elsewhere.test' } as const;
 
+const app = { entry: join(projectRoot, 'examples', 'shop', 'app.ts'), workers: 1 };
+
 /** A real service whose daemon serves the built console to a real browser. */
 export interface ConsoleWorld {
   readonly service: RunningService;
   /** By the name that is allowed, or another one; with a token where one is given. */
   open(how?: { readonly host?: string; readonly token?: string; readonly hash?: string }): Promise<Page>;
+  /** As the daemon's API has it: where moments count, a program that first starts comes too late. */
+  status(): Promise<ServiceStatus>;
+  /** All nodes are in rotation and well. */
+  allServe(): Promise<boolean>;
   /** Starts the daemon again where it was, after it was killed. */
   startAgain(): Promise<void>;
 }
@@ -30,12 +39,20 @@ export interface ConsoleWorld {
 export function serveConsole(): ConsoleWorld {
   const state = {} as { service: RunningService; browser: Browser; port: number };
   const pages: OpenPage[] = [];
+  const status = async (): Promise<ServiceStatus> => {
+    const answer = await fetch(`http://127.0.0.1:${state.port}/v1/status`, {
+      headers: { authorization: `Bearer ${consoleTokens.viewer}` },
+    });
+    return (await answer.json()) as ServiceStatus;
+  };
   before(async () => {
     state.port = (await freePorts(1))[0] ?? 0;
     state.service = await runService({
       nodes: ['app', 'app', 'app'],
       mode: 'gate',
       config: config(state.port),
+      // one worker each: what is looked at is the console, and the nodes restart often
+      overrides: { a: { app }, b: { app }, c: { app } },
     });
     const rules = Object.values(consoleHosts).map((host) => `MAP ${host} 127.0.0.1`);
     state.browser = await launch(`--host-resolver-rules=${rules.join(', ')}`);
@@ -61,6 +78,9 @@ export function serveConsole(): ConsoleWorld {
       pages.push(page);
       return page.page;
     },
+    status,
+    allServe: async () =>
+      (await status()).nodes.every(({ state, inRotation }) => state === 'ready' && inRotation),
     async startAgain() {
       state.service = await startUp(state.service);
     },

@@ -48,6 +48,17 @@ describe('the console in a browser', { skip: noBrowser, timeout: 180_000 }, () =
     await page.locator('tr[data-node=b] .c-flight', { hasText: '77' }).waitFor();
   });
 
+  it('shows what happens also where the browser draws no frames', async () => {
+    const daemon = await start();
+    const page = await open(daemon);
+    await page.getByRole('heading', { name: 'Nothing is in danger.' }).waitFor();
+    await page.evaluate('window.requestAnimationFrame = () => 0');
+    for (const inFlight of [77, 78]) {
+      daemon.service.change('b', { inFlight });
+      await page.locator('tr[data-node=b] .c-flight', { hasText: String(inFlight) }).waitFor();
+    }
+  });
+
   it('sees a drain live: in flight falls to 0 before the node is out', async () => {
     const daemon = await start();
     daemon.service.node('b').inFlight = 14;

@@ -12,10 +12,17 @@ export interface Terminal {
   close(): void;
 }
 
+/** What is pressed quickly comes in one piece; an arrow and its like is one key that begins with Escape. */
+function splitKeys(text: string): readonly string[] {
+  return text.startsWith('\u001B') ? [text] : [...text];
+}
+
 /** Takes the terminal over: `onKey` for each key, `onResize` when it has another size. */
 export function openTerminal(onKey: (key: string) => void, onResize: () => void): Terminal {
   const { stdin, stdout } = process;
-  const hear = (data: Buffer): void => onKey(data.toString());
+  const hear = (data: Buffer): void => {
+    for (const key of splitKeys(data.toString())) onKey(key);
+  };
   let isOpen = true;
   stdout.write(enter);
   stdout.on('resize', onResize);

@@ -7,6 +7,7 @@ import { type ConsoleState, initialState, kept } from '../model/state.ts';
 import { judge, type Tally, tally, type Verdict } from '../model/verdict.ts';
 import { api } from './api.ts';
 import { type EventStream, followEvents } from './event-stream.ts';
+import { onFrame } from './frame.ts';
 
 const current = signal<ConsoleState>(initialState);
 
@@ -49,10 +50,8 @@ export function dispatch(...events: readonly ConsoleEvent[]): void {
   isScheduled = true;
   const isMany = current.peek().nodes.size > pace.few;
   const waitMs = isMany ? flushedAtMs + pace.betweenMs - performance.now() : 0;
-  // a hidden page has no frames, but must not pile events up
-  if (document.hidden) setTimeout(flush, 500);
-  else if (waitMs > 0) setTimeout(() => requestAnimationFrame(flush), waitMs);
-  else requestAnimationFrame(flush);
+  if (waitMs > 0) setTimeout(() => onFrame(flush), waitMs);
+  else onFrame(flush);
 }
 
 function flush(): void {

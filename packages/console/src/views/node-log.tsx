@@ -1,6 +1,7 @@
 import type { VNode } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, followLog } from '../shell/api.ts';
+import { onFrame } from '../shell/frame.ts';
 import { link } from '../shell/store.ts';
 
 const kept = 500;
@@ -59,21 +60,23 @@ function useTail(node: string): Tailed {
   useEffect(() => {
     const abort = new AbortController();
     let lines: string[] = [];
-    let frame = 0;
+    let cancel: (() => void) | undefined;
     const draw = (problem?: string): void => {
-      frame = 0;
+      // else a frame that is still to come would take the last word back
+      cancel?.();
+      cancel = undefined;
       setTailed({ lines, problem });
     };
     followLog(node, kept, abort.signal, (line) => {
       lines = [...lines.slice(1 - kept), line];
-      if (frame === 0) frame = requestAnimationFrame(() => draw());
+      cancel ??= onFrame(draw);
     }).then(
       () => draw('The log has ended.'),
       (error: unknown) => !abort.signal.aborted && draw(ApiError.from(error).message),
     );
     return () => {
       abort.abort();
-      cancelAnimationFrame(frame);
+      cancel?.();
     };
   }, [node, liveSince]);
   return tailed;
