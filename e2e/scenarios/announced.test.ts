@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import type { HistoryEntry, OperationReport } from '@lameduck/core';
 import { assertNothingLost } from '../support/assertions.ts';
 import { nodeOf, statusOf } from '../support/reports.ts';
+import { watchRotation } from '../support/rotation.ts';
 import { type RunningService, runService } from '../support/run-service.ts';
 import { underLoad } from '../support/under-load.ts';
 import { isRunning, until } from '../support/until.ts';
@@ -47,12 +48,23 @@ describe('E29: nodes that are sent SIGTERM by somebody else', () => {
   });
 
   it('leave through the controller, one, two or all three at once, in turns; nothing is lost', async (t) => {
+    const watched = watchRotation(service);
     const ledger = await underLoad(service, { connections: 30 }, async () => {
       for (let round = 0; round < rounds; round++) {
         for (const names of [['a'], ['a', 'b'], ['a', 'b', 'c']]) await signal(service, names);
       }
     });
     assertNothingLost(ledger, 1000);
+    const seen = await watched.stop();
+    t.diagnostic(
+      `in rotation at the edge, of ${seen.length} looks: ${Math.min(...seen)} to ${Math.max(...seen)}`,
+    );
+    assert.ok(seen.length > 10 && Math.max(...seen) === 3, 'the watch must have seen something');
+    assert.equal(
+      Math.min(...seen),
+      2,
+      'minAvailable: never fewer than two in rotation, and the turns were seen',
+    );
     t.diagnostic(`${ledger.sent} requests, ${rounds * 6} nodes signalled, 0 lost`);
     const reports = await restarts(service, rounds * 6);
     assert.equal(reports.length, rounds * 6);

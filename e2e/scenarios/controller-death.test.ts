@@ -1,18 +1,10 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import type { HistoryEntry, OperationReport } from '@lameduck/core';
+import type { HistoryEntry } from '@lameduck/core';
 import { assertNothingLost } from '../support/assertions.ts';
+import { type Death, describeDeath, killController, serveMortal } from '../support/deaths.ts';
 import { nodeOf, reportOf, statusOf } from '../support/reports.ts';
-import {
-  makeRunFolder,
-  type RunningService,
-  runService,
-  type StartOptions,
-  startUp,
-} from '../support/run-service.ts';
+import { type RunningService, runService, startUp } from '../support/run-service.ts';
 import { underLoad } from '../support/under-load.ts';
 import { until } from '../support/until.ts';
 
@@ -26,9 +18,7 @@ describe('a controller that is killed', () => {
   });
 
   async function killAndStartAgain(): Promise<void> {
-    const exited = once(service.up, 'exit');
-    service.up.kill('SIGKILL');
-    await exited;
+    await killController(service);
     service = await startUp(service);
   }
 
@@ -78,67 +68,31 @@ describe('a controller that is killed', () => {
   });
 });
 
-/** Where the controller kills itself, who has asked for what, and what the next one makes of it. */
-const deaths: readonly [
-  point: string,
-  node: string,
-  command: 'restart' | 'drain' | 'SIGTERM',
-  settled: string,
-][] = [
-  ['before remove', 'a', 'restart', 'reverted'],
-  ['after desire', 'a', 'restart', 'reverted'],
-  ['before acknowledge', 'c', 'drain', 'reverted'],
-  ['after acknowledge', 'b', 'restart', 'reverted'],
-  ['after remove', 'b', 'restart', 'reverted'],
-  ['before terminate', 'a', 'restart', 'resumed'],
-  ['after terminate', 'b', 'restart', 'resumed'],
-  ['after awaitExit', 'c', 'restart', 'resumed'],
-  ['after start', 'b', 'restart', 'resumed'],
-  ['before settle', 'a', 'restart', 'resumed'],
-  ['before settle', 'c', 'drain', 'reverted'],
-  ['after remove', 'a', 'SIGTERM', 'resumed'],
+const deaths: readonly Death[] = [
+  { at: 'before remove', node: 'a', command: 'restart', settled: 'reverted' },
+  { at: 'after desire', node: 'a', command: 'restart', settled: 'reverted' },
+  { at: 'before acknowledge', node: 'c', command: 'drain', settled: 'reverted' },
+  { at: 'after acknowledge', node: 'b', command: 'restart', settled: 'reverted' },
+  { at: 'after remove', node: 'b', command: 'restart', settled: 'reverted' },
+  { at: 'before terminate', node: 'a', command: 'restart', settled: 'resumed' },
+  { at: 'after terminate', node: 'b', command: 'restart', settled: 'resumed' },
+  { at: 'after awaitExit', node: 'c', command: 'restart', settled: 'resumed' },
+  { at: 'after start', node: 'b', command: 'restart', settled: 'resumed' },
+  { at: 'before settle', node: 'a', command: 'restart', settled: 'resumed' },
+  { at: 'before settle', node: 'c', command: 'drain', settled: 'reverted' },
+  { at: 'after remove', node: 'a', command: 'SIGTERM', settled: 'resumed' },
 ];
 
 describe('E9: a controller that is killed at an effect of an operation', () => {
-  let service: RunningService;
-  let dieFile: string;
-  let how: StartOptions;
-  before(async () => {
-    const folder = makeRunFolder();
-    dieFile = join(folder, 'die-at');
-    how = {
-      nodeArguments: ['--import', join(import.meta.dirname, '..', 'support', 'die-on-demand.ts')],
-      environment: { LAMEDUCK_TEST_DIE_FILE: dieFile },
-    };
-    service = await runService({ nodes: ['app', 'gunicorn', 'app'], mode: 'gate' }, how);
-  });
-  after(async () => {
-    assert.equal(await service.stop(), 0);
-    rmSync(dirname(dieFile), { recursive: true });
-  });
-
-  async function dieAndStartAgain([point, node, command]: (typeof deaths)[number]): Promise<OperationReport> {
-    const exited = once(service.up, 'exit');
-    writeFileSync(dieFile, point);
-    if (command === 'SIGTERM') process.kill((await nodeOf(service, node)).pid ?? 0, 'SIGTERM');
-    else assert.notEqual((await service.lameduck(command, node)).code, 0);
-    assert.deepEqual(await exited, [null, 'SIGKILL'], point);
-    service = await startUp(service, how);
-    await until(`${point}: all nodes are back`, async () =>
-      (await statusOf(service)).nodes.every(({ state, inRotation }) => state === 'ready' && inRotation),
-    );
-    const { json } = await service.lameduck('history', '--limit', '1', '--json');
-    return (json as HistoryEntry[])[0]?.report as OperationReport;
-  }
+  const mortal = serveMortal(() => ({ nodes: ['app', 'gunicorn', 'app'], mode: 'gate' }));
 
   it('is resumed or reverted by the next one; nothing is lost, nothing is done twice', async (t) => {
-    const ledger = await underLoad(service, { connections: 30 }, async () => {
+    const ledger = await underLoad(mortal.service, { connections: 30 }, async () => {
       for (const death of deaths) {
-        const [point, node, , settled] = death;
-        const report = await dieAndStartAgain(death);
-        t.diagnostic(`${death.join(' ')}: ${report.reason}`);
-        assert.deepEqual([report.node, report.result], [node, 'failed'], point);
-        assert.equal(report.interrupted?.settled, settled, point);
+        const report = await mortal.die(death);
+        t.diagnostic(`${describeDeath(death)}: ${report.reason}`);
+        assert.deepEqual([report.node, report.result], [death.node, 'failed'], describeDeath(death));
+        assert.equal(report.interrupted?.settled, death.settled, describeDeath(death));
       }
     });
     assertNothingLost(ledger, 1000);

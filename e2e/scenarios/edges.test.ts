@@ -3,16 +3,14 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import type { EdgeView } from '@lameduck/core';
-import { type LedgerResult, runLoad } from '@lameduck/ledger';
 import { ask } from '../support/ask.ts';
 import { assertNothingLost } from '../support/assertions.ts';
+import { loadOn } from '../support/edge-loads.ts';
 import { edgeProcesses, killEdge } from '../support/edge-processes.ts';
 import { freePorts } from '../support/ports.ts';
 import { nodeOf, reportOf, statusOf } from '../support/reports.ts';
 import { type RunningService, runService, startUp } from '../support/run-service.ts';
 import { until } from '../support/until.ts';
-
-const connections = { get: 6, fresh: 3, post: 6, upload: 1, stream: 1 };
 
 /** A service of three nodes behind this many managed edges. */
 async function openService(
@@ -27,21 +25,6 @@ async function openService(
   }));
   const config = { edges, availability: { require } };
   return { service: await runService({ nodes: ['app', 'gunicorn', 'app'], config }), ports };
-}
-
-/** Load on these edges while the work is done; the joined ledger of each. */
-async function loadOn(
-  service: RunningService,
-  ports: readonly number[],
-  work: () => Promise<void>,
-): Promise<readonly LedgerResult[]> {
-  const loads = ports.map((port) => runLoad({ url: `http://127.0.0.1:${port}`, connections }));
-  try {
-    await work();
-  } finally {
-    await Promise.all(loads.map((load) => load.stop()));
-  }
-  return Promise.all(loads.map(async (load) => service.audit(await load.done)));
 }
 
 async function edgeOf(service: RunningService, name: string): Promise<EdgeView> {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
+import { newerGunicorn } from '../support/newer-gunicorn.ts';
 import { projectRoot } from '../support/service-config.ts';
 
 /** Gunicorn's own first: it has Uvicorn. */
@@ -15,18 +16,23 @@ function findPython(): string | undefined {
   );
 }
 
-const python = findPython();
+const pythons = [
+  { title: 'the ASGI middleware', python: findPython(), why: 'there is no python3 here' },
+  { title: 'the ASGI middleware, with a current Uvicorn', ...newerGunicorn },
+];
 
-describe('the ASGI middleware', { skip: python === undefined && 'there is no python3 here' }, () => {
-  it('passes its own tests', { timeout: 120_000 }, async (context) => {
-    const child = spawn(python ?? '', ['-m', 'unittest', '-v'], {
-      cwd: join(projectRoot, 'python'),
-      env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
-      stdio: ['ignore', 'inherit', 'pipe'],
+for (const { title, python, why } of pythons) {
+  describe(title, { skip: python === undefined && why }, () => {
+    it('passes its own tests', { timeout: 120_000 }, async (context) => {
+      const child = spawn(python ?? '', ['-m', 'unittest', '-v'], {
+        cwd: join(projectRoot, 'python'),
+        env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
+        stdio: ['ignore', 'inherit', 'pipe'],
+      });
+      const [report, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+      for (const line of report.trimEnd().split('\n')) context.diagnostic(line);
+      assert.equal(code, 0, report);
+      assert.match(report, /^Ran [1-9]\d* tests/m);
     });
-    const [report, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
-    for (const line of report.trimEnd().split('\n')) context.diagnostic(line);
-    assert.equal(code, 0, report);
-    assert.match(report, /^Ran [1-9]\d* tests/m);
   });
-});
+}

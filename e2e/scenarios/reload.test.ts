@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { assertNothingLost, assertOnlyIdleResets } from '../support/assertions.ts';
+import { childrenOf } from '../support/edge-processes.ts';
 import { reportOf, statusOf } from '../support/reports.ts';
 import { type RunningService, runService } from '../support/run-service.ts';
 import { underLoad } from '../support/under-load.ts';
@@ -91,20 +92,4 @@ function watchOldWorkers(
 
 function countSignals(log: string): number {
   return readFileSync(log, 'utf8').split('"SIGTERM"').length;
-}
-
-function childrenOf(master: number): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => parentOf(pid) === master);
-}
-
-function parentOf(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    return undefined;
-  }
 }

@@ -14,14 +14,16 @@ export async function allServe(service: RunningService): Promise<boolean> {
 export function serveWithDaemon(): {
   service: RunningService;
   supervisor: Supervisor;
-  restart(by: NodeJS.Signals): Promise<void>;
+  /** The launcher is that of another build, which takes over. */
+  restart(by: NodeJS.Signals, launcher?: string): Promise<void>;
 } {
   const state = {} as { service: RunningService; supervisor: Supervisor };
-  const restart = async (by: NodeJS.Signals): Promise<void> => {
+  const restart = async (by: NodeJS.Signals, launcher?: string): Promise<void> => {
     const exited = once(state.service.up, 'exit');
     state.service.up.kill(by);
     assert.deepEqual(await exited, by === 'SIGKILL' ? [null, by] : [0, null], state.service.log());
-    state.service = await startUp(state.service, { command: 'daemon' });
+    const other = launcher === undefined ? {} : { launcher };
+    state.service = await startUp(state.service, { command: 'daemon', ...other });
   };
   before(async () => {
     const service = await runService({ nodes: ['app', 'gunicorn', 'app'] });

@@ -88,15 +88,21 @@ export interface StartOptions {
   /** Arguments of Node, before the program. */
   readonly nodeArguments?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Another build of the program. */
+  readonly launcher?: string;
 }
 
 /** Starts `lameduck up` or `daemon` for a configuration that is there already. */
 export async function startUp(place: Place, how: StartOptions = {}): Promise<RunningService> {
-  const up = spawn(process.execPath, [...(how.nodeArguments ?? []), launcher, how.command ?? 'up'], {
-    cwd: place.folder,
-    env: { ...process.env, ...how.environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const up = spawn(
+    process.execPath,
+    [...(how.nodeArguments ?? []), how.launcher ?? launcher, how.command ?? 'up'],
+    {
+      cwd: place.folder,
+      env: { ...process.env, ...how.environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let log = '';
   up.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     log += chunk;

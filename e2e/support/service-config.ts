@@ -9,6 +9,8 @@ export type NodeKind = 'app' | 'gunicorn' | 'lame-gunicorn';
 export interface ServiceSpec {
   readonly nodes: readonly NodeKind[];
   readonly mode?: 'auto' | 'gate' | 'reload';
+  /** A Gunicorn that is not the machine's own. */
+  readonly gunicorn?: string;
   /** Merged over the configuration, key by key. */
   readonly config?: Record<string, unknown>;
   /** Merged over the edge. */
@@ -39,7 +41,7 @@ export function serviceConfig(spec: ServiceSpec, ports: readonly number[], ledge
           PORT: nodePorts[index],
           ...(kind === 'lame-gunicorn' ? { PYTHONPATH: pythonPath() } : {}),
         },
-        ...kindConfig(kind),
+        ...kindConfig(kind, spec.gunicorn),
         ...spec.overrides?.[name],
       };
     }),
@@ -54,9 +56,10 @@ export function pythonPath(): string {
   return [join(projectRoot, 'python'), ...(own === undefined ? [] : [own])].join(':');
 }
 
-function kindConfig(kind: NodeKind): object {
+function kindConfig(kind: NodeKind, command: string | undefined): object {
   if (kind === 'app') return { app: { entry: join(shop, 'app.ts'), workers: 2 } };
-  const gunicorn = { app: 'api:app', directory: join(shop, 'api'), workers: 2 };
+  const other = command === undefined ? {} : { command };
+  const gunicorn = { app: 'api:app', directory: join(shop, 'api'), workers: 2, ...other };
   if (kind === 'gunicorn') return { gunicorn };
   return { gunicorn: { ...gunicorn, workerClass: 'lameduck_asgi.worker.LameDuckWorker' } };
 }

@@ -5,7 +5,7 @@
 TOOLS_STAMP=.cache/tools.stamp
 
 setup_checksum() {
-  cat scripts/setup.sh scripts/setup/*.sh | sha256sum
+  cat scripts/setup.sh scripts/setup/*.sh scripts/newer-* | sha256sum
 }
 
 load_tools_env() {

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -56,7 +56,9 @@ export function composeController(
 /** Makes the state folder, which belongs into nobody's repository. */
 export function prepareStateFolder(paths: ServicePaths): void {
   mkdirSync(paths.state, { recursive: true });
-  writeFileSync(join(paths.state, '.gitignore'), '*\n');
+  const ignored = join(paths.state, '.gitignore');
+  // on a full disk too, what runs can be adopted: nothing is written that is there
+  if (!existsSync(ignored)) writeFileSync(ignored, '*\n');
 }
 
 /** What the nginx adapter is told of one edge. */

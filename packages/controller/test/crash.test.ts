@@ -13,6 +13,8 @@ interface Scenario {
   run(rig: Rig): Promise<unknown>;
   /** What a node does that has lost its controller. */
   afterDeath?(rig: Rig): void;
+  /** More operations than the one on `a` belong to it. */
+  readonly isOfMany?: true;
   /** What the operator gets who had asked for it. */
   readonly ends: readonly ('ready' | 'drained' | 'stopped')[];
 }
@@ -68,6 +70,13 @@ const scenarios: readonly Scenario[] = [
     ends: ['ready'],
   },
   {
+    title: 'rollout with two nodes under way at once',
+    options: { nodes: ['a', 'b', 'c', 'd'] },
+    run: (rig) => rig.controller.rollout({ batch: 2 }, quiet),
+    isOfMany: true,
+    ends: ['ready'],
+  },
+  {
     title: 'leave (announced by the node, against the guard)',
     options: { config: { availability: { minAvailable: 3 } } },
     run: leave,
@@ -120,6 +129,9 @@ async function dieAt({ options, prepare, run, afterDeath }: Scenario, point: str
   return rig;
 }
 
+const locksOf = (rig: Rig): string[] =>
+  [...rig.store.contents().keys()].filter((key) => /^(operations|rollouts)\//.test(key));
+
 async function assertSettled(rig: Rig, ends: Scenario['ends'], point: string): Promise<void> {
   const { nodes } = await rig.controller.status();
   for (const { name, operation } of nodes) assert.equal(operation, undefined, `${name} is locked`);
@@ -129,13 +141,11 @@ async function assertSettled(rig: Rig, ends: Scenario['ends'], point: string): P
   const [a] = nodes;
   assert.ok(a && (ends as readonly string[]).includes(a.state), `${point}: a is ${a?.state}: ${a?.reason}`);
   for (const edge of rig.edges) assert.equal(edge.isOut('a'), a.state !== 'ready');
-  const open = [...rig.store.contents().keys()].filter((key) => key.startsWith('operations/'));
-  assert.deepEqual(open, [], 'no lock is left');
-  const terminated = rig
-    .node('a')
-    .signals()
-    .filter(({ name }) => name === 'SIGTERM');
-  assert.equal(new Set(terminated.map(({ pid }) => pid)).size, terminated.length, 'signalled twice');
+  assert.deepEqual(locksOf(rig), [], 'no lock is left');
+  for (const [name, node] of rig.nodes) {
+    const pids = node.signals().flatMap((signal) => (signal.name === 'SIGTERM' ? [signal.pid] : []));
+    assert.equal(new Set(pids).size, pids.length, `${point}: ${name} was signalled twice`);
+  }
   assert.deepEqual(rig.broken, []);
 }
 
@@ -160,12 +170,20 @@ describe('E9: a controller that is killed at any effect of an operation', () => 
         points.map(async (point) => {
           const first = await dieAt(scenario, point);
           const second = await openRig({ ...scenario.options, ...worldOf(first) });
-          await until(`${point}: settled`, async () =>
-            (await second.controller.status()).nodes.every(({ operation }) => operation === undefined),
+          await until(
+            `${point}: settled`,
+            async () =>
+              locksOf(second).length === 0 &&
+              (await second.controller.status()).nodes.every(({ operation }) => operation === undefined),
           );
           await assertSettled(second, scenario.ends, point);
-          const entries = await second.controller.history(1);
-          assertHistory(entries, point);
+          const entries = await second.controller.history(scenario.isOfMany ? 100 : 1);
+          if (scenario.isOfMany)
+            assert.ok(
+              entries.every(({ report }) => report !== undefined),
+              `${point}: an operation is open for ever`,
+            );
+          else assertHistory(entries, point);
           const [a] = (await second.controller.status()).nodes;
           return `${point}: ${a?.state} (${entries[0]?.report?.reason ?? entries[0]?.report?.result})`;
         }),

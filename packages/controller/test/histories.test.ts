@@ -20,7 +20,7 @@ const quiet = (): void => {};
 
 type Event =
   | { readonly type: 'operate'; readonly kind: OperationKind; readonly node: string }
-  | { readonly type: 'rollout' }
+  | { readonly type: 'rollout'; readonly batch: number }
   | { readonly type: 'leave' | 'sicken' | 'heal' | 'die' | 'hang' | 'finish'; readonly node: string }
   | { readonly type: 'failEdge'; readonly edge: number; readonly call: 'remove' | 'restore' | 'inFlight' }
   /** An edge dies; somebody else starts it again, unless its owner did. */
@@ -42,7 +42,10 @@ const event: fc.Arbitrary<Event> = fc.oneof(
       node,
     }),
   },
-  { weight: 1, arbitrary: fc.constant({ type: 'rollout' as const }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ type: fc.constant('rollout' as const), batch: fc.integer({ min: 1, max: 2 }) }),
+  },
   {
     weight: 6,
     arbitrary: fc.record({
@@ -109,7 +112,7 @@ class World {
         rig.controller.operate(event.kind, event.node, quiet).catch(quiet);
         break;
       case 'rollout':
-        rig.controller.rollout({ batch: 1 }, quiet).catch(quiet);
+        rig.controller.rollout({ batch: event.batch }, quiet).catch(quiet);
         break;
       case 'leave':
         this.#leave(event.node);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -71,16 +72,57 @@ it('revisions go on where they were, and leases end with their process', async (
   await second.close();
 });
 
-it('a second controller is refused while the first lives, and only so long', async () => {
-  const path = join(folder, 'alone.db');
-  const first = openSqliteStore(path);
-  const open = `const { openSqliteStore } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/adapters/sqlite/store.ts'))});
-    try { openSqliteStore(${JSON.stringify(path)}); console.log('opened'); } catch (error) { console.log(error.code); }`;
-  const other = (): string =>
-    execFileSync(process.execPath, ['--input-type=module', '-e', open], { encoding: 'utf8' }).trim();
-  assert.equal(other(), 'alreadyRunning');
-  await first.close();
-  assert.equal(other(), 'opened');
+/** Opens the store in another process, whose command line ends like this; gives what it says and ends it on demand. */
+async function openElsewhere(
+  path: string,
+  ...args: string[]
+): Promise<{ said: string; pid: number; end(): Promise<void> }> {
+  const store = JSON.stringify(join(import.meta.dirname, '../../src/adapters/sqlite/store.ts'));
+  const open = `const { openSqliteStore } = await import(${store});
+    try { globalThis.held = openSqliteStore(${JSON.stringify(path)}); console.log('opened'); process.stdin.resume(); }
+    catch (error) { console.log(error.code, error.message); }`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', open, ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  const [said] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+  const end = async (): Promise<void> => {
+    child.stdin.end();
+    await ended;
+  };
+  return { said: said.trim(), pid: child.pid ?? 0, end };
+}
+
+describe('a store that somebody else holds', () => {
+  it('a controller: a second one is refused while it lives, and only so long; both are told its pid', async () => {
+    const path = join(folder, 'alone.db');
+    const first = await openElsewhere(path, '/usr/bin/lameduck', 'up');
+    assert.equal(first.said, 'opened');
+    const refusal = {
+      code: 'alreadyRunning',
+      message: new RegExp(`another controller runs this service \\(pid ${first.pid}\\)$`),
+    };
+    assert.throws(() => openSqliteStore(path), refusal);
+    assert.throws(() => readHistory(path, 1), refusal);
+    await first.end();
+    await openSqliteStore(path).close();
+  });
+
+  it('a shell or a backup: it is named, and nobody says that it were a controller', async () => {
+    const path = join(folder, 'held.db');
+    await openSqliteStore(path).close();
+    const other = await openElsewhere(path, 'backup');
+    const refusal = {
+      code: 'storeFailed',
+      message: new RegExp(
+        `a store that nobody else holds is wanted: current value is locked by ".+" \\(pid ${other.pid}\\)$`,
+      ),
+    };
+    assert.throws(() => openSqliteStore(path), refusal);
+    assert.throws(() => readHistory(path, 1), refusal);
+    await other.end();
+    await openSqliteStore(path).close();
+  });
 });
 
 describe('a store of version 1', () => {

@@ -27,6 +27,7 @@ import { type NginxCommand, runNginx } from './run-nginx.ts';
 
 /** How long a new configuration may take to answer, if the options do not say. */
 export const defaultApplyTimeoutMs = 10_000;
+const gateAttempts = 3;
 
 /** What is known before anything is written. */
 export interface Ground {
@@ -68,7 +69,7 @@ export async function openEdge(
   if (running !== undefined) await warnOfOtherBuild(ground, running);
   try {
     await bringUp(ground, opened, isSame, signal);
-    if (opened.plan.mode === 'gate') await changeGate(opened, out, signal);
+    if (opened.plan.mode === 'gate') await gate(opened, out, signal);
     return opened;
   } catch (thrown) {
     const started = wasRunning || options.kind === 'attached' ? undefined : lookAtMaster(opened);
@@ -80,6 +81,18 @@ export async function openEdge(
     // A HUP that did not answer in time may still come to read the files: let it read those of before.
     if (wasRunning && !isDown && opened.master !== undefined) signalProcess(opened.master, 'SIGHUP');
     throw thrown;
+  }
+}
+
+/** One late answer, on a machine that is overloaded, is no reason to give up what runs. */
+async function gate(opened: Opened, out: readonly string[], signal: AbortSignal): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await changeGate(opened, out, signal);
+      return;
+    } catch (thrown) {
+      if (attempt === gateAttempts || signal.aborted) throw thrown;
+    }
   }
 }
 

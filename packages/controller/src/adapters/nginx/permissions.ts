@@ -18,6 +18,10 @@ export function requireSignal(edge: string, master: ProcessIdentity): void {
 /** A refusal by the file system as one clear message; anything else as it is. */
 export function describeRefusal(thrown: unknown, action: 'read' | 'write', path: string): unknown {
   const code = (thrown as NodeJS.ErrnoException).code ?? '';
+  if (['ENOSPC', 'EDQUOT'].includes(code)) {
+    const message = `Cannot ${action} "${path}": room on the disk is wanted: current value is ${code}`;
+    return new LameduckError('storeFailed', message, { path, action }, thrown);
+  }
   if (!['EACCES', 'EPERM', 'EROFS'].includes(code)) return thrown;
   const wanted =
     action === 'read'

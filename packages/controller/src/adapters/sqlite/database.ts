@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { LameduckError } from '@lameduck/core';
 import { migrateFirstVersion } from './first-version.ts';
+import { findLockHolder } from './lock-holder.ts';
 
 /** Raised when the tables change; a newer file than this program is refused, an older one is brought up to date. */
 const schemaVersion = 2;
@@ -22,7 +23,7 @@ const damaged: readonly number[] = [11, 26];
 /**
  * Opens the file, holds it alone and brings it up to date: the lock is the kernel's, so it goes with the process
  * however that ends. Errors: `alreadyRunning` where another controller holds it, `config` for a file from a newer
- * version, `storeFailed`.
+ * version, `storeFailed`, also where a program that is no controller holds it.
  */
 export function openAlone(path: string): DatabaseSync {
   return attempt('open', path, () => {
@@ -66,14 +67,24 @@ function explain(action: string, path: string, error: unknown): unknown {
   const { errcode } = error as { errcode?: number };
   // the low byte is the primary code
   const code = (errcode ?? 0) & 0xff;
-  if (busy.includes(code)) {
-    const message = `Cannot ${action} "${path}": another controller runs this service`;
-    return new LameduckError('alreadyRunning', message, { path }, error);
-  }
+  if (busy.includes(code)) return locked(action, path, error);
   const wanted =
     code === full ? 'room on the disk' : damaged.includes(code) ? 'an intact store' : 'a usable store';
   const message = `Cannot ${action} "${path}": ${wanted} is wanted: current value is: ${error.message}`;
   return new LameduckError('storeFailed', message, { path, errcode }, error);
+}
+
+/** Another controller holds it for its whole life; a backup or a shell does so for a while. */
+function locked(action: string, path: string, cause: Error): LameduckError {
+  const holder = findLockHolder(path);
+  const details = { path, ...holder };
+  if (holder === undefined || holder.isController) {
+    const who = holder === undefined ? ', or another program holds its store' : ` (pid ${holder.pid})`;
+    const message = `Cannot ${action} "${path}": another controller runs this service${who}`;
+    return new LameduckError('alreadyRunning', message, details, cause);
+  }
+  const message = `Cannot ${action} "${path}": a store that nobody else holds is wanted: current value is locked by "${holder.command}" (pid ${holder.pid})`;
+  return new LameduckError('storeFailed', message, details, cause);
 }
 
 /** A file that is up to date is not written: on a full disk too, what runs can be adopted. */
