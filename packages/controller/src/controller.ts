@@ -57,6 +57,8 @@ class ServiceController implements Controller {
   readonly #rollouts: Rollouts;
   readonly #passive: PassiveWatch;
   readonly #closing = new AbortController();
+  /** It ran before us and could not be taken over: whoever is served has nothing to do with that. */
+  #mustRunOn = false;
 
   constructor(parts: ControllerParts) {
     const told = { status: () => this.status(), flags: () => this.#flags() };
@@ -75,13 +77,25 @@ class ServiceController implements Controller {
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    const bring = this.#life.isOwner ? startService : joinService;
-    const isAdopted = await bring(this.#life, AbortSignal.any([signal, this.#closing.signal]));
+    const isAdopted = await this.#bring(AbortSignal.any([signal, this.#closing.signal]));
     await this.#rollouts.takeUp(isAdopted);
     for (const record of this.#records) noteState(record, this.#parts.clock.now());
     this.#life.monitor.start();
     this.#passive.start();
     if (!this.#life.isOwner) this.#arrivals.start();
+  }
+
+  async #bring(signal: AbortSignal): Promise<boolean> {
+    if (!this.#life.isOwner) return joinService(this.#life, signal);
+    let isAdopting = false;
+    try {
+      return await startService(this.#life, signal, () => {
+        isAdopting = true;
+      });
+    } catch (error) {
+      this.#mustRunOn = isAdopting && !signal.aborted;
+      throw error;
+    }
   }
 
   async status(): Promise<ServiceStatus> {
@@ -201,7 +215,7 @@ class ServiceController implements Controller {
     await this.#life.unsettled.close();
     this.events.close();
     try {
-      if (this.#life.isOwner) await stopService(this.#life, signal);
+      if (this.#life.isOwner && !this.#mustRunOn) await stopService(this.#life, signal);
       else await releaseService(this.#life);
     } finally {
       await this.#parts.checks.close();

@@ -37,15 +37,22 @@ export interface ServiceLife {
  * Brings the service up: nodes first, each healthy, then the edges. What already runs (the controller before us
  * died) is adopted, edges at once, so that nobody is without care while others start, and operations in which it died
  * are settled; in a service that was adopted a node that does not start is left out, in a fresh one it ends the start
- * and nothing stays behind. Gives whether it was adopted.
+ * and nothing stays behind. Gives whether it was adopted, and tells it before, as that may fail.
  */
-export async function startService(life: ServiceLife, signal: AbortSignal): Promise<boolean> {
+export async function startService(
+  life: ServiceLife,
+  signal: AbortSignal,
+  onAdopting: () => void,
+): Promise<boolean> {
   const { records } = life;
   await Promise.all(records.map(findProcess));
   const interrupted = await findInterrupted(life);
   const isAdopted = interrupted.length > 0 || records.some((record) => record.process !== undefined);
-  if (isAdopted) await adoptService(life, interrupted, signal);
-  else await startAfresh(life, signal);
+  if (!isAdopted) await startAfresh(life, signal);
+  else {
+    onAdopting();
+    await adoptService(life, interrupted, signal);
+  }
   return isAdopted;
 }
 

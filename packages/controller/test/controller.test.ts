@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { LameduckError, type OperationProgress } from '@lameduck/core';
-import { makeRig, never, nodeStatus, type Rig, until, useRigs } from './support/rig.ts';
+import { makeRig, never, nodeStatus, type Rig, until, useRigs, worldOf } from './support/rig.ts';
 
 const { rigs, openRig } = useRigs();
 
@@ -308,6 +308,23 @@ describe('the controller', () => {
     });
     assert.equal((await nodeStatus(second, 'a')).health, 'up');
     assert.equal((await second.controller.operate('restart', 'a', quiet)).result, 'exited');
+  });
+
+  it('leaves running what it could not take over; the next one takes it over', async () => {
+    const first = makeRig();
+    await first.controller.open(never);
+    first.crash();
+    const second = makeRig(worldOf(first));
+    second.edges[0]?.failNext('open', new LameduckError('edgeRejected', 'unknown directive'));
+    await assert.rejects(second.controller.open(never), { code: 'edgeRejected' });
+    await second.controller.close(never);
+    for (const name of ['a', 'b', 'c']) {
+      assert.deepEqual(first.node(name).signals(), [], name);
+      assert.ok(first.node(name).running() !== undefined, name);
+    }
+    assert.ok(second.edges[0]?.pick() !== undefined, 'requests are answered');
+    const third = await openRig({ found: second.nodes, foundEdges: second.edges });
+    assert.equal((await nodeStatus(third, 'a')).inRotation, true);
   });
 
   it('opens although an adopted node is ill', async () => {
