@@ -25,7 +25,10 @@ interface Panel {
   readonly targets?: readonly { readonly expr: string }[];
 }
 
-/** The expressions of the dashboard as Grafana would send them, with all controllers chosen. */
+/**
+ * The expressions of the dashboard as Grafana would send them, with all controllers chosen; without a last `> 0`, which
+ * keeps out of a panel what is not: there is no rollout here.
+ */
 function expressions(): readonly { readonly title: string; readonly expr: string }[] {
   const { panels } = JSON.parse(readFileSync(join(examples, 'dashboard.json'), 'utf8')) as {
     panels: Panel[];
@@ -33,7 +36,7 @@ function expressions(): readonly { readonly title: string; readonly expr: string
   return panels.flatMap(({ title, targets = [] }) =>
     targets.map(({ expr }) => ({
       title,
-      expr: expr.replaceAll('$instance', '.*').replaceAll('$__rate_interval', '1m'),
+      expr: expr.replaceAll('$instance', '.*').replaceAll('$__rate_interval', '1m').replace(/ > 0$/, ''),
     })),
   );
 }
