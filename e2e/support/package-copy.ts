@@ -10,7 +10,7 @@ export function copyPackage(folder: string): void {
   const installed = join(projectRoot, 'node_modules');
   const packages = join(projectRoot, 'packages');
   for (const name of readdirSync(packages)) {
-    if (!existsSync(join(packages, name, 'dist', 'index.js'))) continue;
+    if (!existsSync(join(packages, name, 'dist'))) continue;
     const own = JSON.parse(readFileSync(join(packages, name, 'package.json'), 'utf8')) as { name: string };
     for (const part of parts.filter((one) => existsSync(join(packages, name, one))))
       cpSync(join(packages, name, part), join(target, own.name, part), { recursive: true });
