@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import type { HistoryEntry } from '@lameduck/core';
 import { assertNothingLost } from '../support/assertions.ts';
 import { allServe, serveWithDaemon } from '../support/daemon.ts';
-import { makeOtherBuild } from '../support/other-build.ts';
+import { copyPackage } from '../support/package-copy.ts';
 import { nodeOf, reportOf, statusOf } from '../support/reports.ts';
 import { makeRunFolder } from '../support/run-service.ts';
 import { underLoad } from '../support/under-load.ts';
@@ -15,7 +15,7 @@ describe('a daemon that is upgraded', () => {
   const folder = makeRunFolder();
   let next = '';
   before(() => {
-    next = makeOtherBuild(folder, '99.1.0');
+    next = copyPackage(folder, '99.1.0');
   });
   after(() => rmSync(folder, { recursive: true }));
 
