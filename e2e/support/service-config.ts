@@ -9,8 +9,6 @@ export type NodeKind = 'app' | 'gunicorn' | 'lame-gunicorn';
 export interface ServiceSpec {
   readonly nodes: readonly NodeKind[];
   readonly mode?: 'auto' | 'gate' | 'reload';
-  /** A Gunicorn that is not the machine's own. */
-  readonly gunicorn?: string;
   /** Merged over the configuration, key by key. */
   readonly config?: Record<string, unknown>;
   /** Merged over the edge. */
@@ -41,7 +39,7 @@ export function serviceConfig(spec: ServiceSpec, ports: readonly number[], ledge
           PORT: nodePorts[index],
           ...(kind === 'lame-gunicorn' ? { PYTHONPATH: pythonPath() } : {}),
         },
-        ...kindConfig(kind, spec.gunicorn),
+        ...kindConfig(kind),
         ...spec.overrides?.[name],
       };
     }),
@@ -56,10 +54,9 @@ export function pythonPath(): string {
   return [join(projectRoot, 'python'), ...(own === undefined ? [] : [own])].join(':');
 }
 
-function kindConfig(kind: NodeKind, command: string | undefined): object {
+function kindConfig(kind: NodeKind): object {
   if (kind === 'app') return { app: { entry: join(shop, 'app.ts'), workers: 2 } };
-  const other = command === undefined ? {} : { command };
-  const gunicorn = { app: 'api:app', directory: join(shop, 'api'), workers: 2, ...other };
+  const gunicorn = { app: 'api:app', directory: join(shop, 'api'), workers: 2 };
   if (kind === 'gunicorn') return { gunicorn };
   return { gunicorn: { ...gunicorn, workerClass: 'lameduck_asgi.worker.LameDuckWorker' } };
 }
