@@ -13,7 +13,8 @@ const closeMs = 500;
 const maxPathBytes = 107;
 
 export interface ControlSocket {
-  close(): Promise<void>;
+  /** Ends the API; with `leavesFile` the socket file is left to another master that is to take the path. */
+  close(leavesFile: boolean): Promise<void>;
 }
 
 /**
@@ -38,7 +39,12 @@ export async function openControlSocket(
   await listen(server, temporary, path);
   server.on('error', (error) => logger.error({ reason: error.message }, 'control socket failed'));
   const inode = await inodeOf(path);
-  return { close: () => close(server, path, inode) };
+  return {
+    close: async (leavesFile) => {
+      if (!leavesFile) await unlinkIfSame(path, inode);
+      await close(server);
+    },
+  };
 }
 
 async function listen(server: Server, temporary: string, path: string): Promise<void> {
@@ -62,8 +68,7 @@ async function listen(server: Server, temporary: string, path: string): Promise<
   }
 }
 
-async function close(server: Server, path: string, inode: string | undefined): Promise<void> {
-  await unlinkIfSame(path, inode);
+async function close(server: Server): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), closeMs);
     server.close(() => {

@@ -53,6 +53,11 @@ export class MasterLife {
       logger.warn({ otherPid: launch.otherPid }, 'LISTEN_FDS is for another process');
   }
 
+  /** No other master has a say any more. */
+  get isInCharge(): boolean {
+    return this.#isInCharge;
+  }
+
   /** An old master serves until this one does. */
   get isSuccessor(): boolean {
     return this.#predecessor !== undefined;

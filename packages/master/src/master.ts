@@ -102,7 +102,7 @@ async function startWith(
   const upgrade = life.upgradeOf({ pool, listener, office });
   const begun = Promise.withResolvers<void>();
   const master = makeMaster({ options, listener, pool, upgrade, life, begun: begun.promise }, releases);
-  releases.push(() => office.close());
+  releases.push(() => office.close(!life.isInCharge));
   if (!life.isSuccessor) await office.take(false);
   if (metrics?.address !== undefined) {
     const render = (): Promise<string> => master.metrics();

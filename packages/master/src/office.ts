@@ -22,10 +22,13 @@ export class Office {
     if (pidfile !== undefined) await writePidFile(pidfile);
   }
 
-  /** Gives up what is still ours. */
-  async close(): Promise<void> {
+  /**
+   * Gives up what is still ours. With `isTakenBack` the master of before is writing the same names in this moment: between
+   * our look at a file and its removal it could have become that master's.
+   */
+  async close(isTakenBack: boolean): Promise<void> {
     const { pidfile } = this.#options;
-    if (pidfile !== undefined) await removePidFile(pidfile);
-    await Promise.all(this.#controls.splice(0).map((control) => control.close()));
+    if (pidfile !== undefined && !isTakenBack) await removePidFile(pidfile);
+    await Promise.all(this.#controls.splice(0).map((control) => control.close(isTakenBack)));
   }
 }
