@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isAtLeast, parseBuild } from '../../src/adapters/nginx/build.ts';
 import { type Change, createChangeQueue } from '../../src/adapters/nginx/change-queue.ts';
+import { openMark } from '../../src/adapters/nginx/gate-count-lua.ts';
 import {
   formatGateState,
   parseGateState,
@@ -10,7 +11,7 @@ import {
   withOut,
   withRamps,
 } from '../../src/adapters/nginx/gate-state.ts';
-import { countByGate } from '../../src/adapters/nginx/in-flight.ts';
+import { countByGate, shareInFlight } from '../../src/adapters/nginx/in-flight.ts';
 import { type ReloadEvent, type ReloadState, stepReload } from '../../src/adapters/nginx/reload-proof.ts';
 import type { EdgeProgress } from '../../src/ports/edge.ts';
 import { ignore, soon } from './harness.ts';
@@ -87,6 +88,21 @@ describe('requests in flight by the gate', () => {
     assert.deepEqual(
       countByGate(reading, 'b', (pid) => pid === 1),
       { count: 17, gone: [2] },
+    );
+  });
+
+  it('are without bound while a worker that has not seen the change may place more; for a chart they are what it said', () => {
+    const counters = new Map([['u:1:3', openMark + 2]]);
+    const reading = { state: { epoch: 5, out: new Map([['a', 4]]) }, counters };
+    const isWorker = (): boolean => true;
+    assert.equal(countByGate(reading, 'a', isWorker).count, Number.POSITIVE_INFINITY);
+    assert.equal(countByGate(reading, 'b', isWorker).count, 2);
+    assert.deepEqual(
+      shareInFlight(reading, ['a', 'b'], isWorker),
+      new Map([
+        ['a', 0],
+        ['b', 2],
+      ]),
     );
   });
 

@@ -32,6 +32,13 @@ async function traffic(bench: Bench, node: string): Promise<EdgeTraffic> {
   return found;
 }
 
+/** Resolves with the time that the client saw, in milliseconds: the edge cannot have counted more. */
+async function timed(bench: Bench, path: string): Promise<number> {
+  const began = performance.now();
+  await send(bench.port, { path });
+  return performance.now() - began;
+}
+
 /** The edge may be a second late, and no more. */
 async function settled(bench: Bench, node: string, requests: number): Promise<EdgeTraffic> {
   const isThere = async (): Promise<boolean> => (await traffic(bench, node)).requests >= requests;
@@ -59,10 +66,10 @@ describe('traffic that an edge counts', () => {
 
   it('is requests, errors and latency of each node, a second late at most', async () => {
     assert.deepEqual((await traffic(bench, 'a')).requests, 0);
-    await Promise.all([
-      ...Array.from({ length: 40 }, () => send(bench.port, { path: '/200/0' })),
-      ...Array.from({ length: 5 }, () => send(bench.port, { path: '/503/0' })),
-      ...Array.from({ length: 3 }, () => send(bench.port, { path: '/404/300' })),
+    const times = await Promise.all([
+      ...Array.from({ length: 40 }, () => timed(bench, '/200/0')),
+      ...Array.from({ length: 5 }, () => timed(bench, '/503/0')),
+      ...Array.from({ length: 3 }, () => timed(bench, '/404/300')),
     ]);
     const { requests, errors, latency, latencySumMs } = await settled(bench, 'a', 48);
     assert.deepEqual([requests, errors], [48, 5]);
@@ -72,7 +79,8 @@ describe('traffic that an edge counts', () => {
       48,
     );
     const slow = latency.slice(latencyBucketsMs.indexOf(200) + 1).reduce((sum, count) => sum + count, 0);
-    assert.equal(slow, 3, latency.join(' '));
+    const mostSlow = times.filter((ms) => ms >= 200).length;
+    assert.ok(slow >= 3 && slow <= mostSlow, `${latency.join(' ')}, seen by clients: ${mostSlow}`);
     assert.ok(latencySumMs >= 890, `${latencySumMs} ms`);
     assert.equal((await traffic(bench, 'b')).requests, 0);
   });

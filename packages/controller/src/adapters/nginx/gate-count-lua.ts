@@ -1,7 +1,10 @@
 // The Lua code with which the gate counts what is under way; see gate-lua.ts.
 
-/** Added to the counters of what was placed by a former state; more than any of them can count. */
+/** Added to the counters of what was placed by a former state; more than any of them can say. */
 export const epochMark = 1_099_511_627_776;
+
+/** Added to the counter of a worker that may place requests without telling each; more than it can count. */
+export const openMark = 1_073_741_824;
 
 /**
  * The state of one worker's gate and its counts; gate-lua.ts, gate-hold-lua.ts stand below it and use its names.
@@ -9,10 +12,14 @@ export const epochMark = 1_099_511_627_776;
  * `requests` has the counter of each request. While nothing is out, a request that nginx placed counts as unknown (`u:`) to
  * its end; which node it is at is told to the dict once somebody waits for a node to become quiet: each phase and each call of
  * the dict costs. In a server of ours, where the log phase is told of each end, nginx is asked then for what is under way
- * (`node_of`); elsewhere what is noted may have ended long since, so that each header is noted in `placed`. For the same reason the ends of such requests (`ended`) go with the next
- * pick's own count, or are settled by `watch` within a tenth of a second: until then the dict says more, never less. Whoever
- * writes the state adds MARK to each `u:` counter after, so that one answer of the dict counts a request and says whether
- * the state that it was placed by still holds. Where sessions are left to the node to close, they count apart (`s:`).
+ * (`node_of`); elsewhere what is noted may have ended long since, so that each header is noted in `placed`.
+ *
+ * For the same reason such requests are counted here (`native_count`), and the dict is told (`told`) at most once in a
+ * millisecond: OPEN says that there may be any number besides. It is taken back once none is left, and by `watch` within
+ * a tenth of a second, so that whoever waits for zero never sees too little. Whoever writes the state adds MARK to each
+ * `u:` counter after: the answer to what is told says whether the state still holds.
+ *
+ * Where sessions are left to the node to close, they count apart (`s:`).
  */
 export const countLua: string = `
 local balancer = require "ngx.balancer"
@@ -25,9 +32,9 @@ local BUSY = -3
 local FAIL_SECONDS = 1
 local LEAST_SHARE = 0.05
 local WATCH_SECONDS = 0.1
-local MARK = ${epochMark}
+local MARK, OPEN = ${epochMark}, ${openMark}
 local requests, tried, held, placed, several = {}, {}, {}, {}, {}
-local native_count, ended = 0, 0
+local native_count, told, told_at = 0, 0, nil
 local session_keys, known_keys, nodes_by_key, nodes_by_address = {}, {}, {}, {}
 local state, epoch, out, rest, unknown_key, is_native, is_watched
 local ramps, rising_until, weights = {}, 0, {}
@@ -44,15 +51,24 @@ if type(get_request()) ~= "userdata" then
   request_id = function() return tonumber(ffi_cast("uintptr_t", get_request())) end
 end
 
+-- Exactly what is under way, until more is placed.
 local function settle()
-  if ended == 0 then return end
-  dict:incr(unknown_key, -ended)
-  ended = 0
+  told_at = nil
+  if told == native_count then return end
+  dict:incr(unknown_key, native_count - told)
+  told = native_count
 end
 
--- What is the last one under way here has no next pick to go with.
+-- More may be placed from now on. Gives what the counter says, MARK included.
+local function open_count(at)
+  local saying = native_count + OPEN
+  local value = dict:incr(unknown_key, saying - told)
+  told, told_at = saying, at
+  return value
+end
+
 local function release_unknown()
-  native_count, ended = native_count - 1, ended + 1
+  native_count = native_count - 1
   if native_count <= 0 or not is_native then settle() end
 end
 

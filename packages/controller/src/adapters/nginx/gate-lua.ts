@@ -47,7 +47,7 @@ local function begin_unknown()
   unknown_key = "u:" .. pid .. ":" .. epoch
   if is_native then prepare(unknown_key) end
   if former_key == unknown_key then return end
-  native_count = 0
+  native_count, told = 0, 0
   tell_placed()
   if former_key and (dict:get(former_key) or 1) % MARK == 0 then dict:delete(former_key) end
 end
@@ -177,19 +177,21 @@ local function pick_ourselves(id)
   return true
 end
 
+local function is_state_old()
+  local now = dict:get("state")
+  if now == state then return false end
+  refresh(now)
+  return true
+end
+
 local function pick_natively(id)
-  local key = unknown_key
-  local count = dict:incr(key, 1 - ended)
-  native_count, ended = native_count + 1, 0
-  if not count or count >= MARK then
-    local now = dict:get("state")
-    if now ~= state then
-      release(key)
-      refresh(now)
-      return false
-    end
+  local at = ngx.now()
+  if at ~= told_at then
+    local value = open_count(at)
+    if (not value or value >= MARK) and is_state_old() then return false end
   end
-  requests[id] = key
+  native_count = native_count + 1
+  requests[id] = unknown_key
   return true
 end
 

@@ -1,5 +1,6 @@
 import { isLiving, readArguments, readProcess } from '../../processes/identity.ts';
 import type { GateReading } from './control-client.ts';
+import { openMark } from './gate-count-lua.ts';
 import { lookAtMaster, type Opened } from './opened.ts';
 import type { ResolvedNode } from './resolve-nodes.ts';
 import { createSocketCounter } from './sockets.ts';
@@ -10,6 +11,17 @@ export interface CountedInFlight {
   readonly count: number;
   /** Workers that left counters behind and are gone, with their requests. */
   readonly gone: readonly number[];
+}
+
+/** What a worker said of the requests that nginx placed by itself. */
+interface Unplaced {
+  readonly count: number;
+  /** It may have placed more since, without a word. */
+  readonly isOpen: boolean;
+}
+
+function readUnplaced(value: number): Unplaced {
+  return { count: Math.max(0, value) % openMark, isOpen: value >= openMark };
 }
 
 /**
@@ -32,7 +44,7 @@ export function tallyGate(
 ): { readonly count: (node: string) => number; readonly gone: readonly number[] } {
   const living = new Map<number, boolean>();
   const known = new Map<string, number>();
-  const unknown: { readonly epoch: number; readonly count: number }[] = [];
+  const unknown: (Unplaced & { readonly epoch: number })[] = [];
   for (const [key, value] of counters) {
     const found = /^([kuw]):(\d+)(?::(.+))?$/.exec(key);
     if (found === null) continue;
@@ -42,14 +54,16 @@ export function tallyGate(
     living.set(pid, isLiving);
     if (!isLiving) continue;
     if (kind === 'k') known.set(what, (known.get(what) ?? 0) + Math.max(0, value));
-    else if (kind === 'u') unknown.push({ epoch: Number(what), count: Math.max(0, value) });
+    else if (kind === 'u') unknown.push({ epoch: Number(what), ...readUnplaced(value) });
   }
   const isLossy = (counters.get('lossy') ?? 0) > 0;
   const count = (node: string): number => {
     if (isLossy) return Number.POSITIVE_INFINITY;
     const gatedAt = state.out.get(node) ?? Number.POSITIVE_INFINITY;
-    const maybe = unknown.filter(({ epoch }) => epoch < gatedAt).reduce((sum, one) => sum + one.count, 0);
-    return (known.get(node) ?? 0) + maybe;
+    const maybe = unknown.filter(({ epoch }) => epoch < gatedAt);
+    // Who has not yet seen that the node is out may go on to send requests there.
+    if (state.out.has(node) && maybe.some(({ isOpen }) => isOpen)) return Number.POSITIVE_INFINITY;
+    return maybe.reduce((sum, one) => sum + one.count, known.get(node) ?? 0);
   };
   return { count, gone: [...living].filter(([, isLiving]) => !isLiving).map(([pid]) => pid) };
 }
@@ -72,7 +86,7 @@ export function shareInFlight(
     const isLiving = workers.get(pid) ?? isWorker(Number(pid));
     workers.set(pid, isLiving);
     if (!isLiving) continue;
-    if (kind === 'u') unplaced += value;
+    if (kind === 'u') unplaced += readUnplaced(value).count;
     else shares.set(what, (shares.get(what) ?? 0) + value);
   }
   const taking = nodes.filter((node) => !reading.state.out.has(node));
