@@ -12,7 +12,7 @@ import type { Rounds } from './compare.ts';
 import { median, say, spread } from './figures.ts';
 import { temporaryFolder } from './peers.ts';
 import { cpuMsOf, treeOf } from './process-tree.ts';
-import { answering, end } from './targets.ts';
+import { answering, end, lameduck, startTarget } from './targets.ts';
 import { connections, wrk } from './wrk.ts';
 
 const nginx = process.env['LAMEDUCK_NGINX'] ?? '/usr/sbin/nginx';
@@ -29,21 +29,53 @@ interface OpenEdge {
   readonly pid: number;
 }
 
+/** What stands behind the edge. */
+interface Backend {
+  readonly name: string;
+  start(folder: string): Promise<{ readonly ports: readonly number[]; stop(): Promise<unknown> }>;
+}
+
+/** Nearly free, so that the edge is most of what a request costs. */
+const emptyAnswers: Backend = {
+  name: 'one nginx that answers from memory',
+  async start(folder) {
+    const ports = await freePorts(nodes);
+    const words = ['-p', folder, '-c', writeBackend(folder, ports)];
+    const backend = spawn(nginx, words, { stdio: 'ignore' });
+    await answering(ports[0] ?? 0, backend, 'the node');
+    return { ports, stop: () => end(backend) };
+  },
+};
+
+const ownNodes: Backend = {
+  name: `${nodes} nodes of lameduck run`,
+  async start() {
+    const targets = await Promise.all(
+      Array.from({ length: nodes }, () => startTarget({ ...lameduck(1), isSingle: false })),
+    );
+    return {
+      ports: targets.map(({ port }) => port),
+      stop: () => Promise.all(targets.map((target) => target.stop())),
+    };
+  },
+};
+
 /**
- * The gate while nothing is out, against the same nginx without it: in turn, pair by pair, small answers of an nginx
- * behind it over kept connections. CPU time is that of the edge's own processes: it holds on a machine that is busy.
+ * The gate while nothing is out, against the same nginx without it: in turn, pair by pair, small answers over kept
+ * connections. CPU time is that of the edge's own processes: it holds on a machine that is busy.
  */
 export async function sayGate(rounds: Rounds): Promise<void> {
+  for (const backend of [ownNodes, emptyAnswers]) await compareBefore(backend, rounds);
+}
+
+async function compareBefore(backend: Backend, rounds: Rounds): Promise<void> {
   const folder = temporaryFolder();
-  const ports = await freePorts(nodes + 2);
-  const backend = spawn(nginx, ['-p', folder.path, '-c', writeBackend(folder.path, ports.slice(2))], {
-    stdio: 'ignore',
-  });
+  const edgePorts = await freePorts(2);
+  const running = await backend.start(folder.path);
   const opened: OpenEdge[] = [];
   try {
-    await answering(ports[2] ?? 0, backend, 'the node');
     for (const [index, mode] of (['gate', 'reload'] as const).entries())
-      opened.push(await openEdge(join(folder.path, mode), mode, ports[index] ?? 0, ports.slice(2)));
+      opened.push(await openEdge(join(folder.path, mode), mode, edgePorts[index] ?? 0, running.ports));
     const [gate, plain] = opened as [OpenEdge, OpenEdge];
     for (const edge of opened) await measure(edge, 1000);
     const pairs: { gate: Sample; plain: Sample }[] = [];
@@ -53,10 +85,10 @@ export async function sayGate(rounds: Rounds): Promise<void> {
       const second = await measure(isFirst ? plain : gate, rounds.runMs);
       pairs.push(isFirst ? { gate: first, plain: second } : { gate: second, plain: first });
     }
-    sayPairs(pairs, rounds);
+    sayPairs(pairs, rounds, backend.name);
   } finally {
     for (const { edge } of opened) await edge.close(AbortSignal.timeout(5000));
-    await end(backend);
+    await running.stop();
     folder.remove();
   }
 }
@@ -132,7 +164,11 @@ function cpuOf(pid: number): number {
   return treeOf(pid).reduce((sum, one) => sum + cpuMsOf(one), 0);
 }
 
-function sayPairs(pairs: readonly { gate: Sample; plain: Sample }[], { runMs }: Rounds): void {
+function sayPairs(
+  pairs: readonly { gate: Sample; plain: Sample }[],
+  { runMs }: Rounds,
+  behind: string,
+): void {
   const ratio = (pick: (sample: Sample) => number): string =>
     spread(
       pairs.map(({ gate, plain }) => pick(gate) / pick(plain)),
@@ -141,7 +177,9 @@ function sayPairs(pairs: readonly { gate: Sample; plain: Sample }[], { runMs }: 
   const of = (pick: (sample: Sample) => number, kind: 'gate' | 'plain'): string =>
     median(pairs.map((pair) => pick(pair[kind]))).toFixed(1);
   const load = loadavg()[0]?.toFixed(1);
-  say(`\n${pairs.length} pairs of ${runMs} ms, ${connections} connections, ${nodes} nodes, load ${load}\n`);
+  say(
+    `\nbehind the edge: ${behind}; ${pairs.length} pairs of ${runMs} ms, ${connections} connections, load ${load}\n`,
+  );
   say('| nothing is out | with the gate | without | ratio of pairs: median (least to most) |');
   say('|---|---|---|---|');
   const rate = (sample: Sample): number => sample.rate;
