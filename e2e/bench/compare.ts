@@ -26,6 +26,12 @@ async function measure(target: RunningTarget, traffic: Traffic, runMs: number): 
   return { ...rest, cpuUsPerRequest: ((target.cpuMs() - before) * 1000) / answered };
 }
 
+const trafficNames: Readonly<Record<Traffic, string>> = {
+  keep: 'keep-alive',
+  close: 'one each',
+  post: 'keep-alive, POST of JSON',
+};
+
 /** The table's head. */
 export function sayHead({ pairs, runMs }: Rounds): void {
   say(
@@ -72,7 +78,7 @@ function sayRow(ours: string, peer: string, traffic: Traffic, samples: readonly 
   const cells = [
     ours,
     peer,
-    traffic === 'keep' ? 'keep-alive' : 'one each',
+    trafficNames[traffic],
     ratio((sample) => sample.rate),
     ratio((sample) => sample.cpuUsPerRequest),
     ratio((sample) => sample.p99),

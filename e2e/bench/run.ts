@@ -33,7 +33,8 @@ async function saySpeed(): Promise<void> {
   await compare(lameduck(1), bare, 'keep', rounds);
   for (const peer of [cluster(2), pm2(2), watt(2)])
     for (const traffic of ['keep', 'close'] as const) await compare(lameduck(2), peer, traffic, rounds);
-  await compare(lameduck(2), gunicorn(2), 'keep', rounds);
+  for (const traffic of ['keep', 'close', 'post'] as const)
+    await compare(lameduck(2), gunicorn(2), traffic, rounds);
 }
 
 requireWrk();

@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
 export const connections = 32;
@@ -17,8 +18,16 @@ export function requireWrk(): void {
   );
 }
 
-/** Connections that are kept, or one for each request. */
-export type Traffic = 'keep' | 'close';
+/** Connections that are kept, one for each request, or kept ones with a POST of JSON on each. */
+export type Traffic = 'keep' | 'close' | 'post';
+
+const orderScript = join(import.meta.dirname, 'apps', 'order.lua');
+
+const wordsOf: Readonly<Record<Traffic, readonly string[]>> = {
+  keep: [],
+  close: ['-H', 'Connection: close'],
+  post: ['-s', orderScript],
+};
 
 /** What the clients have seen. */
 export interface Answers {
@@ -35,8 +44,7 @@ const unitMs: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000 };
 /** Puts load on a port of this machine, for whole seconds. */
 export async function runWrk(port: number, traffic: Traffic, runMs: number): Promise<Answers> {
   const seconds = Math.max(1, Math.round(runMs / 1000));
-  const header = traffic === 'close' ? ['-H', 'Connection: close'] : [];
-  const words = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', ...header];
+  const words = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', ...wordsOf[traffic]];
   const loader = spawn('taskset', ['-c', loaderCpu, wrk, ...words, `http://127.0.0.1:${port}/`], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
