@@ -1,11 +1,11 @@
 // No framework: the default export is an ordinary request listener.
 // `lameduck run app.ts` serves it; `node app.ts` serves it alone, on HOST and PORT.
 import { createHash } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
-import { serverLedger } from '@lameduck/ledger';
+import { serverLedger } from '@lameduck/ledger/server';
 
 const ledger = serverLedger();
 
@@ -90,5 +90,7 @@ export default function app(request: IncomingMessage, response: ServerResponse):
 }
 
 if (import.meta.main) {
+  // Here alone: an ES import of node:http loads Node's whole HTTP client, too, at each start of a worker.
+  const { createServer } = await import('node:http');
   createServer(app).listen(Number(process.env.PORT ?? 8001), process.env.HOST ?? '127.0.0.1');
 }

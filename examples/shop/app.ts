@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
-import { serverLedger } from '@lameduck/ledger';
+import { serverLedger } from '@lameduck/ledger/server';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 
 interface Query {
