@@ -38,7 +38,8 @@ async function checkEdge(edge: EdgeConfig, service: Service, logger: Logger): Pr
       keepAliveMs: keepAliveTimes(service.config),
     });
     const where = edge.kind === 'managed' ? `on ${formatAddress(edge.listen)}` : `attached to ${edge.conf}`;
-    const text = `${found.server} ${where}, ${found.mode} mode; nginx -t takes its configuration`;
+    const api = found.asksControlApi ? ', its Control API is asked for reloads' : '';
+    const text = `${found.server} ${where}, ${found.mode} mode${api}; nginx -t takes its configuration`;
     const facts = found.attached === undefined ? {} : { facts: found.attached };
     return [
       { ...ok(subject, text), ...facts },

@@ -49,6 +49,15 @@ describe('how the running nginx was started', () => {
       e: 'stderr',
     });
     assert.deepEqual(parseTitle('nginx: master process nginx -p/srv -t'), { p: '/srv' });
+    assert.deepEqual(parseTitle('nginx: master process nginx -c /n.conf -l unix:/run/api.sock -g pid /p;'), {
+      c: '/n.conf',
+      l: 'unix:/run/api.sock',
+      g: 'pid /p;',
+    });
+    assert.deepEqual(parseTitle('nginx: master process nginx -p /srv -l127.0.0.1:8080'), {
+      p: '/srv',
+      l: '127.0.0.1:8080',
+    });
     assert.deepEqual(parseTitle('nginx: master process nginx'), {});
   });
 

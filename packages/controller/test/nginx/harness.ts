@@ -131,6 +131,8 @@ export interface BenchOptions {
   /** Attached: text put into the user's server block. */
   readonly server?: string;
   readonly isIncluded?: boolean;
+  /** Attached: further arguments of the user's nginx, by the folder of the bench. */
+  readonly arguments?: (folder: string) => readonly string[];
   /** The nodes of the edge, where they are not the backends as they are. */
   readonly nodesOf?: (backends: readonly Backend[]) => readonly EdgeNode[];
   readonly isRunning?: boolean;
@@ -166,7 +168,8 @@ export async function makeBench(wanted: BenchOptions): Promise<Bench> {
     ...wanted.more,
   } as NginxEdgeOptions;
   const own = ['-p', join(folder, 'edge'), '-e', join(folder, 'edge/error.log')];
-  const command = [...(isManaged ? own : ['-e', join(folder, 'user.log')]), '-c', conf];
+  const user = ['-e', join(folder, 'user.log'), ...(wanted.arguments?.(folder) ?? [])];
+  const command = [...(isManaged ? own : user), '-c', conf];
   const killNginx = async (signal: 'SIGQUIT' | 'SIGKILL'): Promise<void> => {
     const master = findMaster(pidFile);
     if (master === undefined) return;

@@ -124,12 +124,16 @@ describe('the proof of a reload', () => {
   const event: fc.Arbitrary<ReloadEvent> = fc.oneof(
     { weight: 8, arbitrary: observed },
     { weight: 1, arbitrary: fc.constant({ type: 'deadlinePassed' as const }) },
+    { weight: 1, arbitrary: fc.constant({ type: 'loaded' as const }) },
+    { weight: 1, arbitrary: fc.constant({ type: 'refused' as const, reason: '[emerg] y' }) },
   );
+
+  const awaiting: ReloadState = { phase: 'awaiting', isLoaded: false };
 
   it('tells applied only after an answer, quiesced only with nothing left, and ends once', () => {
     fc.assert(
       fc.property(fc.array(event, { maxLength: 30 }), (history) => {
-        let state: ReloadState = { phase: 'awaiting' };
+        let state: ReloadState = awaiting;
         let hasAnswered = false;
         const told: EdgeProgress[] = [];
         for (const one of history) {
@@ -152,6 +156,34 @@ describe('the proof of a reload', () => {
         if (state.phase === 'rejected') assert.deepEqual(told, []);
       }),
     );
+  });
+
+  it('what nginx refused cannot load any more, what it has loaded or was not heard of can', () => {
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 30 }), (history) => {
+        let state: ReloadState = awaiting;
+        let isLoaded = false;
+        let last: ReloadEvent['type'] | undefined;
+        for (const one of history) {
+          if (state.phase !== 'awaiting') break;
+          state = stepReload(state, one).state;
+          isLoaded ||= one.type === 'loaded';
+          last = one.type;
+        }
+        if (state.phase === 'rejected')
+          assert.equal(state.mayStillLoad, isLoaded || last === 'deadlinePassed');
+      }),
+    );
+  });
+
+  it('that nginx has loaded it is no answer of a worker', () => {
+    const loaded = stepReload(awaiting, { type: 'loaded' });
+    assert.deepEqual(loaded, { state: { phase: 'awaiting', isLoaded: true }, effects: [] });
+    assert.deepEqual(stepReload(awaiting, { type: 'refused', reason: 'no' }).state, {
+      phase: 'rejected',
+      reason: 'no',
+      mayStillLoad: false,
+    });
   });
 });
 
@@ -201,6 +233,11 @@ describe('the build of nginx', () => {
     );
     assert.equal(build?.pidPath, 'logs/nginx.pid');
     assert.equal(parseBuild('bash: -V: no'), undefined);
+    assert.equal(build?.hasControlApi, false);
+    const newer = parseBuild(
+      'nginx version: nginx/1.31.5\nconfigure arguments: --with-control-api --prefix=/p',
+    );
+    assert.deepEqual([newer?.hasControlApi, newer?.prefix], [true, '/p']);
     assert.ok(
       build !== undefined &&
         isAtLeast(build, 1, 25, 3) &&

@@ -27,7 +27,7 @@ const title = 'nginx: master process ';
 export function parseTitle(text: string): Readonly<Record<string, string>> {
   const options: Record<string, string> = {};
   // a value may hold spaces (`-g daemon on; master_process on;`): it ends before the next option
-  for (const [, name = '', value = ''] of text.matchAll(/ -([pceg]) ?(.*?)(?= -[pcegtTqsvVh?]|$)/g)) {
+  for (const [, name = '', value = ''] of text.matchAll(/ -([pcegl]) ?(.*?)(?= -[pcegltTqsvVh?]|$)/g)) {
     options[name] = value.trim();
   }
   return options;

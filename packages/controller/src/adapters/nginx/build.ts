@@ -9,6 +9,8 @@ export interface NginxBuild {
   readonly server: string;
   readonly version: readonly [major: number, minor: number, patch: number];
   readonly hasLuaBuiltIn: boolean;
+  /** Whether it takes `-l`, the address of its Control API (1.31.5). */
+  readonly hasControlApi: boolean;
   readonly prefix: string;
   /** The main file without `-c`; relative to the prefix of the start, as the two below. */
   readonly confPath: string;
@@ -28,6 +30,7 @@ export function parseBuild(text: string): NginxBuild | undefined {
     server,
     version: [Number(major), Number(minor), Number(patch)],
     hasLuaBuiltIn: /--add-module=\S*(ngx_lua|lua-nginx-module)/.test(text),
+    hasControlApi: /--with-control-api\b/.test(text),
     prefix,
     confPath: option('conf-path') ?? 'conf/nginx.conf',
     pidPath: option('pid-path') ?? 'logs/nginx.pid',

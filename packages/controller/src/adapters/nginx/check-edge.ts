@@ -9,6 +9,7 @@ import type { AuditNode, EdgeFinding } from './audit/finding.ts';
 import { isAtLeast } from './build.ts';
 import { loadDump } from './config/load.ts';
 import { named } from './config/tree.ts';
+import { findControlApi } from './control-api.ts';
 import { type Attempt, type Ground, prepare, writeFirstPlan } from './open-edge.ts';
 import { lookAtMaster } from './opened.ts';
 import type { NginxEdgeOptions } from './options.ts';
@@ -22,6 +23,8 @@ export interface EdgeCheck {
   readonly mode: EdgeMode;
   /** A reload of this nginx resets idle keep-alive connections of clients (before 1.27.4). */
   readonly resetsIdleClients: boolean;
+  /** Reloads are asked of nginx's own Control API, else by HUP. */
+  readonly asksControlApi: boolean;
   /** What was found out about the user's own nginx. */
   readonly attached?: AttachedNginx;
   /** What its configuration would lose; none for a managed edge. */
@@ -34,6 +37,8 @@ export interface AttachedNginx {
   /** The version that runs, where it is not the one on disk. */
   readonly runningServer: string | undefined;
   readonly prefix: string;
+  /** Where it serves its own Control API; `undefined` where it was started without `-l`. */
+  readonly controlApi: string | undefined;
   /** As in its `load_module` lines. */
   readonly modules: readonly string[];
   /** As written; `undefined` where old workers may take as long as they like. */
@@ -68,8 +73,9 @@ export async function checkNginxEdge(
     await attempt.installed.undo();
     const { build, plan } = attempt.opened;
     const base = { server: build.server, mode: plan.mode, resetsIdleClients: !isAtLeast(build, 1, 27, 4) };
-    if (isManaged) return { ...base, findings: [] };
-    return { ...base, ...(await checkAttached(ground, attempt, expectations)) };
+    if (isManaged) return { ...base, asksControlApi: build.hasControlApi, findings: [] };
+    const found = await checkAttached(ground, attempt, expectations);
+    return { ...base, asksControlApi: found.attached.controlApi !== undefined, ...found };
   } finally {
     rmSync(trial, { recursive: true, force: true });
   }
@@ -79,7 +85,7 @@ async function checkAttached(
   { options, build, command, started, nodes }: Ground,
   { opened, installed }: Attempt,
   { timeoutGracefulShutdownMs, keepAliveMs }: EdgeExpectations,
-): Promise<Pick<EdgeCheck, 'attached' | 'findings'>> {
+): Promise<{ readonly attached: AttachedNginx; readonly findings: readonly EdgeFinding[] }> {
   refuseUpgrade(opened);
   const master = lookAtMaster(opened);
   const config = loadDump(installed.run.stdout);
@@ -97,10 +103,12 @@ async function checkAttached(
     timeoutGracefulShutdownMs,
     migratesRequests: migratesRequests(),
   });
+  const controlApi = master === undefined ? undefined : await findControlApi(master);
   const attached: AttachedNginx = {
     pid: master?.pid,
     runningServer: running?.server,
     prefix: started.prefix ?? build.prefix,
+    controlApi: controlApi === undefined ? undefined : formatAddress(controlApi),
     modules: named(config.tree, 'load_module').map(({ words }) => words[0] ?? ''),
     workerShutdownTimeout: named(config.tree, 'worker_shutdown_timeout')[0]?.words[0],
     files: config.files,

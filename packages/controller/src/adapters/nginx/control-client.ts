@@ -1,7 +1,7 @@
-import { request } from 'node:http';
 import { LameduckError, type NodeTraffic } from '@lameduck/core';
 import { formatGateState, type GateState, parseGateState } from './gate-state.ts';
 import { parseTraffic } from './parse-traffic.ts';
+import { type Answer, sendRequest } from './send-request.ts';
 
 /** The answer of the marker: which configuration answered, and by which worker. */
 export interface Marker {
@@ -16,11 +16,6 @@ export interface GateReading {
 }
 
 const callDeadlineMs = 2_000;
-
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-}
 
 /** Speaks to the control server of one edge. Each call has its own connection and is done or failed within 2 s. */
 export interface ControlClient {
@@ -38,7 +33,14 @@ export interface ControlClient {
 
 export function createControlClient(edge: string, socketPath: string, token: () => string): ControlClient {
   const call = (method: string, path: string, body: string, signal: AbortSignal): Promise<Answer> =>
-    send({ socketPath, method, path, body, token: token(), signal });
+    sendRequest({
+      to: { kind: 'unix', path: socketPath },
+      method,
+      path,
+      headers: { 'x-lameduck-token': token() },
+      body,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(callDeadlineMs)]),
+    });
   const gate = async (method: string, body: string, signal: AbortSignal, path = '/gate'): Promise<Answer> => {
     try {
       return await call(method, path, body, signal);
@@ -90,44 +92,4 @@ function parseReading(body: string): GateReading | undefined {
     return [line.slice(0, space), Number(line.slice(space + 1))];
   });
   return { state, counters: new Map(counters) };
-}
-
-interface Call {
-  readonly socketPath: string;
-  readonly method: string;
-  readonly path: string;
-  readonly body: string;
-  readonly token: string;
-  readonly signal: AbortSignal;
-}
-
-async function send(call: Call): Promise<Answer> {
-  const signal = AbortSignal.any([call.signal, AbortSignal.timeout(callDeadlineMs)]);
-  return await new Promise((resolve, reject) => {
-    const outgoing = request(
-      {
-        socketPath: call.socketPath,
-        method: call.method,
-        path: call.path,
-        headers: {
-          host: 'lameduck',
-          'x-lameduck-token': call.token,
-          'content-length': Buffer.byteLength(call.body),
-        },
-        agent: false,
-        signal,
-      },
-      (incoming) => {
-        const chunks: Buffer[] = [];
-        incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-        incoming.once('error', reject);
-        incoming.once('close', () => reject(new Error('connection closed early')));
-        incoming.once('end', () =>
-          resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks).toString('latin1') }),
-        );
-      },
-    );
-    outgoing.once('error', reject);
-    outgoing.end(call.body);
-  });
 }

@@ -25,7 +25,7 @@ import { prepareStopped } from './prepare-stopped.ts';
 import { previewFiles } from './preview.ts';
 import { loadState, quiesced, type Reload, refuseUpgrade } from './reload-change.ts';
 import { afterRamps, beginRamps } from './slow-start.ts';
-import { placeSocket, type SocketPlace } from './socket-path.ts';
+import { placeControlApi, placeSocket, type SocketPlace } from './socket-path.ts';
 import { watchStaleSocket } from './stale-socket.ts';
 import { nginxStatus } from './status.ts';
 import { drainSessions } from './sticky-drain.ts';
@@ -176,7 +176,8 @@ class NginxEdge implements Edge {
       const master = lookAtMaster(opened);
       if (master !== undefined) await stopManaged(master, signal);
       if (this.#socket === undefined) return;
-      rmSync(this.#socket.path, { force: true });
+      for (const path of [this.#socket.path, placeControlApi(this.#socket.path)])
+        rmSync(path, { force: true });
       if (this.#socket.folder !== undefined) rmSync(this.#socket.folder, { recursive: true, force: true });
       this.#socket = undefined;
     });

@@ -39,19 +39,27 @@ export function maxOpenFiles(): number {
   return Math.min(hard === undefined || hard === 'unlimited' ? 65_536 : Number(hard), 65_536);
 }
 
+/** What a managed nginx binds, and where it says that it has. */
+export interface ManagedStart {
+  readonly pidFile: string;
+  readonly listen: Address;
+  /** Of our control server, as its configuration says. */
+  readonly socket: string;
+  /** Of its own Control API; `undefined` where the build has none. */
+  readonly controlApi: string | undefined;
+}
+
 /** Starts a managed nginx, detached; resolves when its sockets are bound. Throws `addressInUse`, `edgeRejected`. */
 export async function startManaged(
   edge: string,
   command: NginxCommand,
-  pidFile: string,
-  socket: string,
-  listen: Address,
+  { pidFile, listen, socket, controlApi }: ManagedStart,
   signal: AbortSignal,
 ): Promise<ProcessIdentity> {
   await refuseUsedAddress(edge, listen);
-  dropSocketFile(socket);
-  if (listen.kind === 'unix') dropSocketFile(listen.path);
-  const run = await runNginx(command, []);
+  const paths = [socket, controlApi, listen.kind === 'unix' ? listen.path : undefined];
+  for (const path of paths) if (path !== undefined) dropSocketFile(path);
+  const run = await runNginx(command, controlApi === undefined ? [] : ['-l', `unix:${controlApi}`]);
   if (!run.isOk && /Address already in use/.test(run.stderr)) {
     await refuseUsedAddress(edge, listen);
     throw inUse(edge, listen, undefined);

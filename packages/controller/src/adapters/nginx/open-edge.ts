@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { LameduckError } from '@lameduck/core';
+import { type Address, LameduckError } from '@lameduck/core';
 import type { ProcessIdentity } from '../../ports/node-runner.ts';
 import { signalProcess } from '../../processes/kill.ts';
 import { poll } from '../../processes/wait.ts';
@@ -14,7 +14,7 @@ import { withOut, withPause } from './gate-state.ts';
 import { callsHold } from './hold.ts';
 import { type Installed, install, rejected } from './install.ts';
 import { attachedNginx, managedNginx } from './locate.ts';
-import { prepareFolder, startManaged, stopManaged } from './managed.ts';
+import { type ManagedStart, prepareFolder, startManaged, stopManaged } from './managed.ts';
 import { findMaster, isShuttingDown, listWorkers } from './master.ts';
 import { lookAtMaster, notRunning, type Opened } from './opened.ts';
 import type { NginxEdgeOptions } from './options.ts';
@@ -24,6 +24,7 @@ import { loadWritten, refuseUpgrade } from './reload-change.ts';
 import { type IncludeHeader, type IncludeSpec, parseIncludeHeader } from './render-include.ts';
 import { type ResolvedNode, resolveNodes } from './resolve-nodes.ts';
 import { type NginxCommand, runNginx } from './run-nginx.ts';
+import { placeControlApi } from './socket-path.ts';
 
 /** How long a new configuration may take to answer, if the options do not say. */
 export const defaultApplyTimeoutMs = 10_000;
@@ -200,7 +201,7 @@ async function bringUp(ground: Ground, opened: Opened, isSame: boolean, signal: 
   if (master === undefined) {
     if (options.kind === 'attached') throw notRunning(options.name, opened.pidFile);
     const within = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    await startManaged(options.name, opened.command, opened.pidFile, ground.socket, options.listen, within);
+    await startManaged(options.name, opened.command, managedStart(ground, opened, options.listen), within);
     const isAnswering = async (): Promise<true | undefined> =>
       (await opened.client.marker(within))?.generation === opened.spec.generation || undefined;
     await poll(isAnswering, within, `start edge "${options.name}"`);
@@ -218,6 +219,11 @@ async function bringUp(ground: Ground, opened: Opened, isSame: boolean, signal: 
   if (state.phase === 'rejected') throw rejected(options.name, state.reason);
   lookAtMaster(opened);
   opened.ungated = old;
+}
+
+function managedStart({ build, socket }: Ground, { pidFile }: Opened, listen: Address): ManagedStart {
+  const controlApi = build.hasControlApi ? placeControlApi(socket) : undefined;
+  return { pidFile, listen, socket, controlApi };
 }
 
 /** It runs, and may be well again later: nothing is wrong with its configuration. */

@@ -4,12 +4,14 @@ import type { EdgeProgress } from '../../ports/edge.ts';
 import type { ProcessIdentity } from '../../ports/node-runner.ts';
 import { findLiving } from '../../processes/identity.ts';
 import { signalProcess } from '../../processes/kill.ts';
+import { askReload, findControlApi } from './control-api.ts';
 import { type ErrorLogTail, markErrorLog } from './error-log.ts';
 import { rejected } from './install.ts';
 import { isIdle, isShuttingDown, isUpgrading, listWorkers } from './master.ts';
 import { notRunning, type Opened, requireMaster, unproven, writeSpec } from './opened.ts';
 import { type ReloadEvent, type ReloadState, stepReload } from './reload-proof.ts';
 import type { IncludeSpec } from './render-include.ts';
+import { refusalLine } from './run-nginx.ts';
 import { countSockets } from './sockets.ts';
 
 const lookMs = 10;
@@ -82,7 +84,7 @@ async function idle(opened: Opened, timeoutMs: number): Promise<void> {
   }
 }
 
-/** Sends HUP for what is on disk already, and watches until it answers or is rejected. */
+/** Has nginx load what is on disk already, and watches until it answers or is rejected. */
 export async function loadWritten(
   opened: Opened,
   applyTimeoutMs: number,
@@ -92,12 +94,41 @@ export async function loadWritten(
   const master = requireMaster(opened);
   const old = listWorkers(master);
   const log = await markErrorLog(opened.errorLog);
-  if (!signalProcess(master, 'SIGHUP')) throw notRunning(opened.edge, opened.pidFile);
-  const state = await watch(opened, { old, log, removed: [] }, { phase: 'awaiting' }, report, {
-    isDone: (at) => at.phase !== 'awaiting',
-    deadline: AbortSignal.timeout(applyTimeoutMs),
-  });
-  return { old, state };
+  const deadline = AbortSignal.timeout(applyTimeoutMs);
+  const told = await tellMaster(opened, master, log, deadline);
+  const from: ReloadState = { phase: 'awaiting', isLoaded: false };
+  const { state } = told === undefined ? { state: from } : stepReload(from, told);
+  if (state.phase === 'rejected') return { old, state };
+  const isDone = (at: ReloadState): boolean => at.phase !== 'awaiting';
+  return { old, state: await watch(opened, { old, log, removed: [] }, state, report, { isDone, deadline }) };
+}
+
+/** Asks the Control API of this master, or sends HUP where it has none that works; gives what nginx has said, if anything. */
+async function tellMaster(
+  opened: Opened,
+  master: ProcessIdentity,
+  log: ErrorLogTail,
+  deadline: AbortSignal,
+): Promise<ReloadEvent | undefined> {
+  const api = await findControlApi(master);
+  const answer = api === undefined ? undefined : await askReload(api, deadline);
+  switch (answer?.type) {
+    case 'loaded':
+      return { type: 'loaded' };
+    case 'refused':
+      return { type: 'refused', reason: await refusalReason(answer.logs, log) };
+    case 'unanswered':
+      return undefined;
+    default:
+      if (!signalProcess(master, 'SIGHUP')) throw notRunning(opened.edge, opened.pidFile);
+      return undefined;
+  }
+}
+
+/** Of what it finds in the configuration nginx tells in its answer; why it could not listen, in its error log alone. */
+async function refusalReason(logs: string, log: ErrorLogTail): Promise<string> {
+  const line = refusalLine(logs);
+  return line.includes('[emerg]') ? line : ((await log.emergency()) ?? line);
 }
 
 /** The workers of configurations before that still live. */

@@ -6,14 +6,20 @@ import type { EdgeProgress } from '../../ports/edge.ts';
  *
  *   awaiting ──marker of the generation, and no old worker accepts──▶ applied ──▶ draining(n) ──▶ quiesced
  *      │                                                                   └────┬───────┘
- *      └──[emerg] in the error log, or deadline──▶ rejected                     └──deadline──▶ unproven
+ *      └──[emerg] in the error log, refused, or deadline──▶ rejected            └──deadline──▶ unproven
+ *
+ * nginx's Control API tells whether it has `loaded` or `refused` a configuration. Only the second is an end: loaded is not
+ * yet served, and says nothing of the workers before. That the API calls a process `exiting` means that the master has
+ * told it so; the title in /proc, that the worker has stopped accepting.
  *
  * Invariants: `applied` is never reported without the marker; `quiesced` never while an old worker lives or a
- * connection to a removed node is open; the three end phases stay.
+ * connection to a removed node is open; what was `loaded` is rejected only as one that `mayStillLoad`; the three end
+ * phases stay.
  */
 
 export type ReloadState =
-  | { readonly phase: 'awaiting' }
+  /** `isLoaded`: nginx said so. */
+  | { readonly phase: 'awaiting'; readonly isLoaded: boolean }
   | { readonly phase: 'applied' }
   | { readonly phase: 'draining'; readonly processes: number; readonly sockets: number }
   | { readonly phase: 'quiesced' }
@@ -29,6 +35,9 @@ export type ReloadEvent =
       readonly sockets: number;
       readonly emergency: string | undefined;
     }
+  /** By the Control API: the master has the new configuration, or goes on with the one before. */
+  | { readonly type: 'loaded' }
+  | { readonly type: 'refused'; readonly reason: string }
   | { readonly type: 'deadlinePassed' };
 
 export interface ReportProgress {
@@ -57,25 +66,46 @@ export function stepReload(state: ReloadState, event: ReloadEvent): Next {
   }
 }
 
-function stepAwaiting(state: ReloadState, event: ReloadEvent): Next {
-  if (event.type === 'deadlinePassed') {
-    const reason = 'the new configuration did not answer before the deadline';
-    return { state: { phase: 'rejected', reason, mayStillLoad: true }, effects: [] };
+type Awaiting = ReloadState & { readonly phase: 'awaiting' };
+
+function stepAwaiting(state: Awaiting, event: ReloadEvent): Next {
+  switch (event.type) {
+    case 'loaded':
+      return { state: { phase: 'awaiting', isLoaded: true }, effects: [] };
+    case 'refused':
+      return reject(event.reason, state.isLoaded);
+    case 'deadlinePassed':
+      return reject('the new configuration did not answer before the deadline', true);
+    case 'observed':
+      if (event.isAnswering) return { state: { phase: 'applied' }, effects: [report({ state: 'applied' })] };
+      // of what is loaded it is a new worker that complains
+      return event.emergency === undefined ? { state, effects: [] } : reject(event.emergency, state.isLoaded);
+    default:
+      return assertNever(event);
   }
-  if (event.isAnswering) {
-    return { state: { phase: 'applied' }, effects: [report({ state: 'applied' })] };
-  }
-  if (event.emergency === undefined) return { state, effects: [] };
-  return { state: { phase: 'rejected', reason: event.emergency, mayStillLoad: false }, effects: [] };
+}
+
+function reject(reason: string, mayStillLoad: boolean): Next {
+  return { state: { phase: 'rejected', reason, mayStillLoad }, effects: [] };
 }
 
 type Draining = ReloadState & { readonly phase: 'applied' | 'draining' };
 
 function stepDraining(state: Draining, event: ReloadEvent): Next {
   const seen = state.phase === 'draining' ? state : undefined;
-  if (event.type === 'observed') return drain(event, seen?.processes);
-  const left = { processes: seen?.processes ?? 0, sockets: seen?.sockets ?? 0 };
-  return { state: { phase: 'unproven', ...left }, effects: [] };
+  switch (event.type) {
+    case 'observed':
+      return drain(event, seen?.processes);
+    case 'deadlinePassed': {
+      const left = { processes: seen?.processes ?? 0, sockets: seen?.sockets ?? 0 };
+      return { state: { phase: 'unproven', ...left }, effects: [] };
+    }
+    case 'loaded':
+    case 'refused':
+      return { state, effects: [] };
+    default:
+      return assertNever(event);
+  }
 }
 
 function drain(event: ReloadEvent & { readonly type: 'observed' }, before: number | undefined): Next {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { LameduckError } from '@lameduck/core';
 
 // sun_path holds 108 bytes with the final zero; characters that a quoted `listen` takes without any doubt.
@@ -28,6 +28,11 @@ export function placeSocket(directory: string, isAttached: boolean): SocketPlace
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   refuseForeign(folder);
   return { path: join(folder, 'control.sock'), folder };
+}
+
+/** Where a managed nginx serves its own Control API: beside the control socket, and no longer than that path. */
+export function placeControlApi(controlSocket: string): string {
+  return join(dirname(controlSocket), 'api.sock');
 }
 
 function isWritable(path: string): boolean {
