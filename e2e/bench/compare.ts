@@ -6,6 +6,8 @@ export interface Rounds {
   readonly pairs: number;
   /** Of one measurement. */
   readonly runMs: number;
+  /** Only rows in whose names this occurs; empty for all. */
+  readonly rows: string;
 }
 
 interface Sample {
@@ -43,6 +45,7 @@ export function sayHead({ pairs, runMs }: Rounds): void {
 
 /** Ours and the peer in turn, the first of a pair changing, so that neither always meets a warmer machine. */
 export async function compare(ours: Target, peer: Target, traffic: Traffic, rounds: Rounds): Promise<void> {
+  if (!`${ours.name} ${peer.name}`.includes(rounds.rows)) return;
   const absent = missing(peer);
   if (absent !== undefined) {
     say(`| ${ours.name} | ${absent} | | | | | |`);

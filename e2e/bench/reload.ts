@@ -21,14 +21,14 @@ const shortMix = { get: 24, post: 8, fresh: 4 };
 const lossShapes = { uploadMs: [200, 800], slowMs: [50, 300] } as const;
 
 /** p99 while workers are replaced without a pause, against p99 at rest, and the time of one reload of four. */
-export async function sayReloads({ pairs, runMs }: Rounds): Promise<void> {
+export async function sayReloads({ pairs, runMs, rows }: Rounds): Promise<void> {
   const total = Object.values(shortMix).reduce((sum, number) => sum + number, 0);
   say(`\n${pairs} pairs of ${runMs} ms at rest and ${runMs} ms of reload after reload, ${workers} workers,`);
   say(`${total} connections, 15 requests/s on each; medians (least to most)\n`);
   say('| reload | p99 at rest | p99 during | ratio | reloads | lost of | one reload of 4, at rest |');
   say('|---|---|---|---|---|---|---|');
   for (const kind of [lameduckReload, lameduckWarmReload, foreignStarts, pm2Reload, gunicornReload]) {
-    if (isMissing(kind)) continue;
+    if (!kind.name.includes(rows) || isMissing(kind)) continue;
     const cells = await measureLatency(kind, pairs, runMs);
     const ofFour = kind === foreignStarts ? '–' : `${Math.round(await timeOfFour(kind))} ms`;
     say(`| ${[kind.name, ...cells, ofFour].join(' | ')} |`);

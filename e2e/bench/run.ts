@@ -1,6 +1,6 @@
 // `make bench`: each server beside its peer in one run, in turn, pair by pair; only ratios are claimed, because
 // absolute rates follow the machine.
-//   node e2e/bench/run.ts [--only speed,footprint,reload,gate] [--pairs 7] [--ms 3000]
+//   node e2e/bench/run.ts [--only speed,footprint,reload,gate] [--pairs 7] [--ms 3000] [--rows TEXT]
 //   node e2e/bench/run.ts --long [--reloads 200] [--requests 200000] [--minutes 15] [--peer-minutes 10]   lost requests
 // PM2 and Watt are installed into e2e/bench/peers by the first run. What is missing is said to be missing.
 import { parseArgs } from 'node:util';
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: 'speed,footprint,reload,gate' },
     pairs: { type: 'string', default: '7' },
     ms: { type: 'string', default: '3000' },
+    rows: { type: 'string', default: '' },
     long: { type: 'boolean', default: false },
     reloads: { type: 'string', default: '200' },
     requests: { type: 'string', default: '200000' },
@@ -26,7 +27,7 @@ const { values } = parseArgs({
   },
 });
 const parts = values.only.split(',');
-const rounds = { pairs: Number(values.pairs), runMs: Number(values.ms) };
+const rounds = { pairs: Number(values.pairs), runMs: Number(values.ms), rows: values.rows };
 
 async function saySpeed(): Promise<void> {
   sayHead(rounds);
