@@ -1,51 +1,20 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { noBrowser } from '../../packages/console/test/support/browser.ts';
 import { assertNothingLost } from '../support/assertions.ts';
-import {
-  type ConsoleWorld,
-  consoleHosts,
-  consoleTokens,
-  type Page,
-  serveConsole,
-} from '../support/console-service.ts';
+import { act, askSlowly, everywhere, isIn, message } from '../support/console-page.ts';
+import { consoleHosts, consoleTokens, type Page, serveConsole } from '../support/console-service.ts';
 import { underLoad } from '../support/under-load.ts';
 import { until } from '../support/until.ts';
 
 const token = consoleTokens.operator;
 const load = { connections: { get: 2, fresh: 2, post: 2, slow: 2, upload: 1, stream: 1 } };
 
-/** Presses the button of a node and answers what the page asks. */
-async function act(page: Page, verb: string, node: string): Promise<void> {
-  await page.getByRole('button', { name: `${verb} ${node}`, exact: true }).click();
-  await page.getByRole('dialog').getByRole('button', { name: verb, exact: true }).click();
-}
-
-function isIn(page: Page, node: string, state: string): Promise<void> {
-  return page.locator(`tr[data-node=${node}][data-state=${state}]`).waitFor();
-}
-
-function message(page: Page, text: string | RegExp): Promise<void> {
-  return page.getByRole('region', { name: 'Messages' }).getByText(text).first().waitFor();
-}
-
-/** Requests that last, spread over the nodes; each must be answered in the end. */
-function askSlowly(world: ConsoleWorld, times: readonly number[]): Promise<void> {
-  const answers = times.map((ms) => fetch(`${world.service.url}/slow?ms=${ms}`));
-  return Promise.all(answers).then((all) =>
-    assert.deepEqual(new Set(all.map(({ status }) => status)), new Set([200])),
-  );
-}
-
-/** Two for each node: long enough for what is to be done meanwhile. */
-const everywhere = Array<number>(6).fill(7000);
-
 /** In each chart: points that were drawn, and columns that are painted from top to bottom, which only a band is. */
 const drawn = `[...document.querySelectorAll('.chart canvas')].map((canvas) => {
   const { width, height } = canvas;
   const ratio = width / canvas.clientWidth;
-  const [top, bottom] = [Math.ceil(8 * ratio), Math.floor(height - 26 * ratio)];
+  const [top, bottom] = [Math.ceil(18 * ratio), Math.floor(height - 26 * ratio)];
   const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
   const isPainted = (x, y) => data[(y * width + x) * 4 + 3] > 0;
   let points = 0;
@@ -218,10 +187,7 @@ describe('the console of a real daemon', { skip: noBrowser, timeout: 240_000 }, 
       await until('it waits for the answers', async () =>
         (await world.status()).nodes.some(({ operation }) => operation?.phase === 'drain'),
       );
-      const { up } = world.service;
-      const exited = once(up, 'exit');
-      up.kill('SIGKILL');
-      await exited;
+      await world.kill();
       await page.getByText('The daemon does not answer.').waitFor();
       await page.getByRole('heading', { name: 'Out of sight.' }).waitFor();
       await message(page, 'The daemon did not answer');

@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { socketPath } from '../../packages/controller/dist/index.js';
 import { assertNothingLost } from '../support/assertions.ts';
+import { makeCertificates, noOpenssl } from '../support/certificates.ts';
+import { freePorts } from '../support/ports.ts';
 import {
-  exposeSocket,
   promtool,
   type RunningPrometheus,
   startPrometheus,
   withoutPrometheus,
 } from '../support/prometheus.ts';
 import { statusOf } from '../support/reports.ts';
-import { type RunningService, runService } from '../support/run-service.ts';
+import { makeRunFolder, type RunningService, runService } from '../support/run-service.ts';
 import { projectRoot } from '../support/service-config.ts';
 import { underLoad } from '../support/under-load.ts';
 import { until } from '../support/until.ts';
@@ -41,28 +41,72 @@ function expressions(): readonly { readonly title: string; readonly expr: string
   );
 }
 
-describe('a real Prometheus and a real service', { skip: withoutPrometheus }, () => {
+/** Only these of the example are another operator's: where things are, and how long he waits. */
+function exampleConfig(places: Readonly<Record<string, string>>): string {
+  return Object.entries({ ...places, '_interval: 15s': '_interval: 1s' }).reduce(
+    (text, [from, to]) => {
+      assert.ok(text.includes(from), from);
+      return text.replaceAll(from, to);
+    },
+    readFileSync(join(examples, 'prometheus.yml'), 'utf8'),
+  );
+}
+
+const viewerToken = 'viewer-token-0123456789';
+
+describe('a real Prometheus and a real service', { skip: withoutPrometheus || noOpenssl }, () => {
+  const folder = makeRunFolder();
+  const tokenFile = join(folder, 'lameduck.token');
   let service: RunningService;
   let prometheus: RunningPrometheus;
-  let exposed: Awaited<ReturnType<typeof exposeSocket>>;
   before(async () => {
-    service = await runService({ nodes: ['app', 'app', 'gunicorn'], mode: 'gate' });
-    exposed = await exposeSocket(socketPath(join(service.folder, '.lameduck'), 'control.sock'));
-    prometheus = await startPrometheus(
-      join(service.folder, 'prometheus'),
-      exposed.port,
-      join(examples, 'alerts.yml'),
-    );
+    const [port = 0] = await freePorts(1);
+    const { ca, cert, key } = makeCertificates(folder);
+    writeFileSync(tokenFile, `${viewerToken}\n`, { mode: 0o600 });
+    service = await runService({
+      nodes: ['app', 'app', 'gunicorn'],
+      mode: 'gate',
+      config: {
+        api: {
+          listen: `127.0.0.1:${port}`,
+          tls: { cert, key },
+          tokens: [{ name: 'prometheus', role: 'viewer', tokenFile }],
+        },
+      },
+    });
+    const places = {
+      'alerts.yml': join(examples, 'alerts.yml'),
+      '/etc/prometheus/lameduck-ca.pem': ca,
+      '/etc/prometheus/lameduck.token': tokenFile,
+      'shop.example.com:9090': `localhost:${port}`,
+    };
+    prometheus = await startPrometheus(join(folder, 'prometheus'), exampleConfig(places));
   });
   after(async () => {
     await prometheus.stop();
     const code = await service.stop();
-    await exposed.close();
+    rmSync(folder, { recursive: true });
     assert.equal(code, 0);
   });
 
+  async function isUp(): Promise<boolean> {
+    return (await prometheus.query('up{job="lameduck"}'))[0]?.value[1] === '1';
+  }
+
+  it('it scrapes as the example says: over TLS of an own authority, with the token of a viewer', async () => {
+    await until('it is scraped', isUp);
+    writeFileSync(tokenFile, 'some-other-token-0123456789\n');
+    await until('a wrong token is refused', async () => !(await isUp()));
+    assert.deepEqual(await prometheus.scrapeErrors(), ['server returned HTTP status 401 Unauthorized']);
+    writeFileSync(tokenFile, `${viewerToken}\n`);
+    await until('it is scraped again', isUp);
+  });
+
   it('every panel of the dashboard has data, no alert fires, and the edge has counted each request', async () => {
-    await until('it is scraped', async () => (await prometheus.query('lameduck_build_info')).length === 1);
+    await until(
+      'it knows this build',
+      async () => (await prometheus.query('lameduck_build_info')).length === 1,
+    );
     const ledger = await underLoad(service, { connections: 20 }, async () => {
       await pause(3000);
       for (const name of ['a', 'c']) assert.equal((await service.lameduck('restart', name)).code, 0);

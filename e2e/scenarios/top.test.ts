@@ -1,21 +1,13 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { assertNothingLost } from '../support/assertions.ts';
-import { makeRunFolder, type RunningService, runLameduck, runService } from '../support/run-service.ts';
-import { projectRoot } from '../support/service-config.ts';
+import { makeRunFolder, runLameduck, runService } from '../support/run-service.ts';
+import { closeTerminals, noTerminal, runInTerminal, type TerminalRun } from '../support/terminal.ts';
 import { underLoad } from '../support/under-load.ts';
 import { until } from '../support/until.ts';
-
-const launcher = join(projectRoot, 'packages', 'cli', 'bin', 'lameduck.cjs');
-const noTerminal =
-  spawnSync('script', ['--version']).error === undefined ? false : 'no script(1) here to make a terminal';
-
-const opened: ChildProcess[] = [];
 
 const otherScreen = {
   enter: '\u001B[?1049h',
@@ -24,43 +16,16 @@ const otherScreen = {
   showCursor: '\u001B[?25h',
 };
 
-/**
- * `lameduck top` in a terminal of 120 columns; `screen` is what it shows now, as lines. Told first is which terminal it
- * is, and last how it was left.
- */
-function openTop({ folder }: Pick<RunningService, 'folder'>): {
-  text(): string;
-  screen(): readonly string[];
-  resize(columns: number, rows: number): void;
-  press(keys: string): void;
-  ended(): Promise<number | null>;
-} {
-  const command = `tty; stty cols 120 rows 30; '${process.execPath}' '${launcher}' top; code=$?; stty -a; exit $code`;
-  const child = spawn('script', ['-qec', command, '/dev/null'], {
-    cwd: folder,
-    env: { ...process.env, TERM: 'xterm-256color' },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  let text = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    text = (text + chunk).slice(-100_000);
-  });
-  const closed = once(child, 'close');
-  opened.push(child);
+/** `lameduck top` in a terminal; `screen` is what it shows now, as lines. */
+function openTop(folder: string): TerminalRun & { screen(): readonly string[] } {
+  const run = runInTerminal(folder, ['top']);
   return {
-    text: () => text,
+    ...run,
     screen() {
       // each screen begins at home; the last but one is whole
-      const whole = text.split('\u001B[H').at(-2) ?? '';
+      const whole = run.text().split('\u001B[H').at(-2) ?? '';
       return whole.split(/\r*\n/).map(stripVTControlCharacters);
     },
-    resize(columns, rows) {
-      const [terminal = ''] = /\/dev\/\S+/.exec(text) ?? [];
-      const sizes = ['cols', `${columns}`, 'rows', `${rows}`];
-      assert.equal(spawnSync('stty', ['-F', terminal, ...sizes]).status, 0, terminal);
-    },
-    press: (keys) => void child.stdin.write(keys),
-    ended: async () => (await closed)[0] as number | null,
   };
 }
 
@@ -84,16 +49,13 @@ function assertRestored(text: string): void {
 }
 
 describe('lameduck top in a terminal', { skip: noTerminal, timeout: 120_000 }, () => {
-  afterEach(() => {
-    // of a test that failed
-    for (const child of opened.splice(0)) child.kill();
-  });
+  afterEach(closeTerminals);
 
   it('shows what a real nginx counts under load, for all and for each node', async (t) => {
     const service = await runService({ nodes: ['app', 'app'], mode: 'gate' });
     let isStopped = false;
     try {
-      const top = openTop(service);
+      const top = openTop(service.folder);
       let lines: readonly string[] = [];
       const ledger = await underLoad(service, { connections: 20 }, async () => {
         await until(
@@ -133,7 +95,7 @@ describe('lameduck top in a terminal', { skip: noTerminal, timeout: 120_000 }, (
       assert.equal(await top.ended(), 0);
       assertRestored(top.text());
       isStopped = true;
-      const other = openTop(service);
+      const other = openTop(service.folder);
       await until('it is open', () => other.screen().join('\n').includes('● live'), 30_000);
       assert.equal(await service.stop(), 0);
       await until('it says that the controller went away', () =>
@@ -154,7 +116,7 @@ describe('lameduck top in a terminal', { skip: noTerminal, timeout: 120_000 }, (
       const nodes = [{ name: 'a', address: '127.0.0.1:2', app }];
       const edges = [{ name: 'edge-1', listen: '127.0.0.1:1' }];
       writeFileSync(join(folder, 'lameduck.yaml'), JSON.stringify({ service: 'shop', edges, nodes }));
-      const top = openTop({ folder });
+      const top = openTop(folder);
       assert.equal(await top.ended(), 3);
       assert.match(top.text(), /Cannot reach the controller on .*: a running "lameduck up"/);
       assert.ok(!top.text().includes(otherScreen.enter));

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, afterEach, before } from 'node:test';
 import type { ServiceStatus } from '@lameduck/core';
@@ -22,17 +23,27 @@ export const consoleHosts = { allowed: 'console.test', foreign: 'elsewhere.test'
 
 const app = { entry: join(projectRoot, 'examples', 'shop', 'app.ts'), workers: 1 };
 
+export interface OpenHow {
+  readonly host?: string;
+  readonly token?: string;
+  readonly hash?: string;
+  readonly viewport?: { readonly width: number; readonly height: number };
+  readonly colorScheme?: 'light' | 'dark';
+}
+
 /** A real service whose daemon serves the built console to a real browser. */
 export interface ConsoleWorld {
   readonly service: RunningService;
   /** By the name that is allowed, or another one; with a token where one is given. */
-  open(how?: { readonly host?: string; readonly token?: string; readonly hash?: string }): Promise<Page>;
+  open(how?: OpenHow): Promise<Page>;
   /** As the daemon's API has it: where moments count, a program that first starts comes too late. */
   status(): Promise<ServiceStatus>;
   /** All nodes are in rotation and well. */
   allServe(): Promise<boolean>;
-  /** Starts the daemon again where it was, after it was killed. */
-  startAgain(): Promise<void>;
+  /** Ends the daemon at once. */
+  kill(): Promise<void>;
+  /** Starts the daemon again where it was, after it was killed; with the `lameduck` of another build where one is given. */
+  startAgain(launcher?: string): Promise<void>;
 }
 
 /** Three nodes behind one edge, a daemon with `api.listen`, and a browser; each page is closed after its test. */
@@ -50,7 +61,7 @@ export function serveConsole(): ConsoleWorld {
     state.service = await runService({
       nodes: ['app', 'app', 'app'],
       mode: 'gate',
-      config: config(state.port),
+      config: consoleConfig(state.port),
       // one worker each: what is looked at is the console, and the nodes restart often
       overrides: { a: { app }, b: { app }, c: { app } },
     });
@@ -68,12 +79,12 @@ export function serveConsole(): ConsoleWorld {
     get service() {
       return state.service;
     },
-    async open({ host = consoleHosts.allowed, token, hash = '' } = {}) {
+    async open({ host = consoleHosts.allowed, token, hash = '', ...look } = {}) {
       const url = `http://${host}:${state.port}/`;
       const page = await openPage(
         state.browser,
         { url },
-        { hash: token === undefined ? hash : `#token=${token}` },
+        { ...look, hash: token === undefined ? hash : `#token=${token}` },
       );
       pages.push(page);
       return page.page;
@@ -81,17 +92,28 @@ export function serveConsole(): ConsoleWorld {
     status,
     allServe: async () =>
       (await status()).nodes.every(({ state, inRotation }) => state === 'ready' && inRotation),
-    async startAgain() {
-      state.service = await startUp(state.service);
+    async kill() {
+      const exited = once(state.service.up, 'exit');
+      state.service.up.kill('SIGKILL');
+      await exited;
+    },
+    async startAgain(launcher) {
+      state.service = await startUp(state.service, launcher === undefined ? {} : { launcher });
     },
   };
 }
 
-function config(port: number): Record<string, unknown> {
+/** As it stands in the configuration. */
+export function hashToken(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}
+
+/** A daemon with `api.listen`, a viewer and an operator. */
+export function consoleConfig(port: number): Record<string, unknown> {
   const tokens = Object.entries(consoleTokens).map(([role, token]) => ({
     name: `the-${role}`,
     role,
-    sha256: createHash('sha256').update(token).digest('hex'),
+    sha256: hashToken(token),
   }));
   return {
     health: { interval: '100ms' },

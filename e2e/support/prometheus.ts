@@ -1,7 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePorts } from './ports.ts';
@@ -49,27 +48,23 @@ interface Series {
   readonly value: readonly [number, string];
 }
 
-/** A Prometheus that scrapes one target each second. */
+/** A Prometheus that is asked through its API. */
 export interface RunningPrometheus {
   query(expression: string): Promise<readonly Series[]>;
   /** Names of the alerts that fire or are about to. */
   alerts(): Promise<readonly string[]>;
+  /** Why the last scrape of each target failed, where it did. */
+  scrapeErrors(): Promise<readonly string[]>;
   stop(): Promise<void>;
 }
 
-export async function startPrometheus(
-  folder: string,
-  target: number,
-  rules: string,
-): Promise<RunningPrometheus> {
+/** Starts one that does what the text of a configuration says. */
+export async function startPrometheus(folder: string, text: string): Promise<RunningPrometheus> {
   const [port = 0] = await freePorts(1);
   mkdirSync(folder, { recursive: true });
   const config = join(folder, 'prometheus.yml');
-  const scrape = `{ job_name: lameduck, static_configs: [{ targets: ['127.0.0.1:${target}'] }] }`;
-  writeFileSync(
-    config,
-    `global: { scrape_interval: 1s, evaluation_interval: 1s }\nrule_files: ['${rules}']\nscrape_configs: [${scrape}]\n`,
-  );
+  writeFileSync(config, text);
+  await promtool(['check', 'config', config]);
   const child = spawn(
     findProgram('prometheus') ?? 'prometheus',
     [
@@ -103,6 +98,12 @@ export async function startPrometheus(
       };
       return body.data.alerts.map(({ labels }) => labels.alertname);
     },
+    scrapeErrors: async () => {
+      const body = (await (await fetch(`${api}/targets`)).json()) as {
+        data: { activeTargets: { lastError: string }[] };
+      };
+      return body.data.activeTargets.map(({ lastError }) => lastError).filter((error) => error !== '');
+    },
     stop: () => stop(child),
   };
 }
@@ -112,29 +113,4 @@ async function stop(child: ChildProcess): Promise<void> {
   const exited = once(child, 'exit');
   child.kill('SIGKILL');
   await exited;
-}
-
-/** A TCP port that leads to a unix socket, which Prometheus cannot scrape. */
-export async function exposeSocket(path: string): Promise<{ readonly port: number; close(): Promise<void> }> {
-  const server = createServer((incoming) => {
-    const outgoing = connect(path);
-    for (const socket of [incoming, outgoing]) {
-      socket.once('error', () => {
-        incoming.destroy();
-        outgoing.destroy();
-      });
-    }
-    incoming.pipe(outgoing).pipe(incoming);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  return {
-    port: address !== null && typeof address === 'object' ? address.port : 0,
-    close: async () => {
-      const closed = once(server, 'close');
-      server.close();
-      await closed;
-    },
-  };
 }

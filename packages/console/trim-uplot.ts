@@ -12,7 +12,7 @@ const unused = [
   '(paths.spline  = monotoneCubic);',
 ];
 
-/** Inside, but for logarithmic scales and for its own ticks of time: the charts here have neither. */
+/** Inside, but for its own scales, ticks of time, points and legend: the charts here have none of them. */
 const uncalled = [
   'fmtDate',
   'timeAxisStamps',
@@ -28,6 +28,14 @@ const uncalled = [
   'log2AxisValsFilt',
   'points',
   'clipBandLine',
+  'legendStroke',
+  'legendFill',
+  'numSeriesVal',
+  'seriesPointsShow',
+  'snapNumX',
+  'snapNumY',
+  'snapLogY',
+  'snapAsinhY',
 ];
 
 /** The same inside its constructor: the charts here have no legend of uPlot's, no selection, and keep their series. */
@@ -45,6 +53,14 @@ const uncalledInside = [
   'setSeries',
   'toggleDOM',
   'addBand',
+  'setBand',
+  'delBand',
+  'setAlpha',
+  'hideSelect',
+  'syncLegend',
+  'autoPadSide',
+  'setSelH',
+  'setSelV',
 ];
 
 /**

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   type ApiOptions,
   type ApiServer,
@@ -19,11 +19,16 @@ import { readToken } from './client/remote.ts';
 import type { ServicePaths } from './paths.ts';
 import { version } from './version.ts';
 
-/** The console as it is shipped: beside this program, or in a checkout. */
-const consoleFolders: readonly string[] = [
-  join(dirname(fileURLToPath(import.meta.url)), '..', 'console'),
-  join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'console', 'dist'),
-];
+/** The console's files. An installation may leave them out, and a checkout may not have built them. */
+function findConsole(): string | undefined {
+  try {
+    const manifest = createRequire(import.meta.url).resolve('@lameduck/console/package.json');
+    const folder = join(dirname(manifest), 'dist');
+    return existsSync(join(folder, 'index.html')) ? folder : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** Serves the API of a controller on its unix socket and, where it is configured, on TCP. Throws as those do, and `config`. */
 export async function serveServiceApi(
@@ -33,10 +38,10 @@ export async function serveServiceApi(
   logger: Logger,
   options: ApiOptions = {},
 ): Promise<ApiServer> {
-  const folder = consoleFolders.find((candidate) => existsSync(join(candidate, 'index.html')));
+  const folder = findConsole();
   const routes = createRoutes(controller, {
     version,
-    ...(folder === undefined ? {} : { console: resolve(folder) }),
+    ...(folder === undefined ? {} : { console: folder }),
     ...options,
   });
   const tcp = config.api === undefined ? undefined : tcpOptions(config.api, paths, logger);

@@ -1,8 +1,9 @@
 import { render } from 'preact';
 import { parseRoute } from './model/route.ts';
+import { token } from './shell/api.ts';
 import { intent } from './shell/intent.ts';
 import { listenForKeys } from './shell/keys.ts';
-import { followDaemon, learnDeadlines, route, runClock, state } from './shell/store.ts';
+import { followDaemon, learnDeadlines, link, route, runClock, state } from './shell/store.ts';
 import { applyTheme } from './shell/theme.ts';
 import { takeTokenFromLink } from './shell/token.ts';
 import './style/tokens.css';
@@ -18,6 +19,11 @@ window.addEventListener('hashchange', () => {
 });
 const stream = followDaemon();
 window.addEventListener('online', () => stream.retry());
+token.refused = () => {
+  if (link.value.phase !== 'live') return;
+  intent.value = undefined;
+  stream.retry();
+};
 learnDeadlines();
 runClock();
 listenForKeys(() => {

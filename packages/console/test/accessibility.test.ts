@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
-import { launch, noBrowser } from './support/browser.ts';
-import { FakeDaemon } from './support/fake-daemon.ts';
+import { describe, it } from 'node:test';
+import { noBrowser } from './support/browser.ts';
+import type { FakeDaemon } from './support/fake-daemon.ts';
 import { inspectPage } from './support/inspect.ts';
-import { openPage } from './support/open-page.ts';
+import { useBrowser } from './support/use-browser.ts';
 
 const phone = { width: 390, height: 844 };
 const desktop = { width: 1280, height: 900 };
@@ -21,38 +20,17 @@ const pages = [
 ] as const;
 
 describe('the console for everybody', { skip: noBrowser, timeout: 180_000 }, () => {
-  let browser: Browser;
-  const ends: (() => Promise<void>)[] = [];
-
-  before(async () => {
-    browser = await launch();
-  });
-  after(() => browser.close());
-  afterEach(async () => {
-    for (const end of ends.splice(0).reverse()) await end();
-  });
-
-  async function open(daemon: FakeDaemon, options: Parameters<typeof openPage>[2] = {}): Promise<Page> {
-    const opened = await openPage(browser, daemon, options);
-    ends.push(opened.close);
-    return opened.page;
-  }
-
-  async function start(options: Parameters<typeof FakeDaemon.start>[0] = {}): Promise<FakeDaemon> {
-    const daemon = await FakeDaemon.start({ hasPast: true, ...options });
-    ends.push(() => daemon.close());
-    return daemon;
-  }
+  const { start, open, atEnd } = useBrowser();
 
   async function busy(): Promise<FakeDaemon> {
-    const daemon = await start({ nodes: 6 });
+    const daemon = await start({ nodes: 6, hasPast: true });
     daemon.service.tick();
     daemon.service.setState('c', 'unhealthy', 'status 503');
     daemon.service.setState('d', 'stopped');
     daemon.service.setEdge('edge-2', { desired: [], out: ['a'], isConverged: false });
     daemon.hold('drain');
     daemon.operate('restart', 'b').catch(() => {});
-    ends.push(async () => daemon.release('drain'));
+    atEnd(async () => daemon.release('drain'));
     return daemon;
   }
 
@@ -75,14 +53,31 @@ describe('the console for everybody', { skip: noBrowser, timeout: 180_000 }, () 
       });
     }
 
+    it(`messages cover nothing that can be pressed: ${colorScheme}`, async () => {
+      const daemon = await start({ nodes: 6, hasPast: true });
+      daemon.role = 'viewer';
+      for (const viewport of [phone, desktop]) {
+        const page = await open(daemon, { colorScheme, viewport });
+        await page.locator('tr.node').last().scrollIntoViewIfNeeded();
+        for (const node of ['a', 'f']) {
+          await page.getByRole('button', { name: `Drain ${node}` }).click();
+          await page.getByRole('dialog').getByRole('button', { name: 'Drain', exact: true }).click();
+          await page.getByText(`Drain ${node} did not work`).waitFor();
+        }
+        assert.deepEqual(await page.evaluate(inspectPage), []);
+        await page.locator('tr.node').last().scrollIntoViewIfNeeded();
+        assert.deepEqual(await page.evaluate(inspectPage), [], 'at the end of the page');
+      }
+    });
+
     it(`is as readable while it sees nothing: ${colorScheme}`, async () => {
-      const daemon = await start();
+      const daemon = await start({ hasPast: true });
       const page = await open(daemon, { colorScheme });
       await page.getByRole('heading', { name: 'Nothing is in danger.' }).waitFor();
       await daemon.close();
       await page.getByText('The daemon does not answer.').waitFor();
       assert.deepEqual(await page.evaluate(inspectPage), []);
-      const locked = await open(await start({ token: 'x' }), { colorScheme, viewport: phone });
+      const locked = await open(await start({ token: 'x', hasPast: true }), { colorScheme, viewport: phone });
       await locked.getByRole('heading', { name: 'The daemon wants a token.' }).waitFor();
       assert.deepEqual(await locked.evaluate(inspectPage), []);
       const empty = await open(await start({ nodes: 0, hasPast: false }), { colorScheme, viewport: phone });
@@ -92,7 +87,7 @@ describe('the console for everybody', { skip: noBrowser, timeout: 180_000 }, () 
   }
 
   it('can be worked with the keyboard alone', async () => {
-    const daemon = await start();
+    const daemon = await start({ hasPast: true });
     const page = await open(daemon);
     await page.locator('tr.node').first().waitFor();
     const { keyboard } = page;
@@ -135,7 +130,7 @@ describe('the console for everybody', { skip: noBrowser, timeout: 180_000 }, () 
   });
 
   it('tells a screen reader what changes', async () => {
-    const daemon = await start();
+    const daemon = await start({ hasPast: true });
     const page = await open(daemon);
     await page.getByRole('heading', { name: 'Nothing is in danger.' }).waitFor();
     await daemon.operate('drain', 'b');
@@ -145,7 +140,7 @@ describe('the console for everybody', { skip: noBrowser, timeout: 180_000 }, () 
   });
 
   it('changes its colours by choice and keeps the choice', async () => {
-    const daemon = await start();
+    const daemon = await start({ hasPast: true });
     const page = await open(daemon, { colorScheme: 'light' });
     const shown = (): Promise<string> => page.evaluate<string>('document.documentElement.dataset.theme');
     assert.equal(await shown(), 'light');

@@ -1,34 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { EdgeView } from '@lameduck/core';
-import type { Browser, Page } from 'playwright-core';
-import { launch, noBrowser } from './support/browser.ts';
-import { type DaemonOptions, FakeDaemon } from './support/fake-daemon.ts';
-import { openPage } from './support/open-page.ts';
+import { noBrowser } from './support/browser.ts';
+import { useBrowser } from './support/use-browser.ts';
 
 describe('what the console shows in a browser', { skip: noBrowser, timeout: 180_000 }, () => {
-  let browser: Browser;
-  const ends: (() => Promise<void>)[] = [];
-
-  before(async () => {
-    browser = await launch();
-  });
-  after(() => browser.close());
-  afterEach(async () => {
-    for (const end of ends.splice(0).reverse()) await end();
-  });
-
-  async function start(options: DaemonOptions = {}): Promise<FakeDaemon> {
-    const daemon = await FakeDaemon.start(options);
-    ends.push(() => daemon.close());
-    return daemon;
-  }
-
-  async function open(daemon: FakeDaemon, hash = ''): Promise<Page> {
-    const opened = await openPage(browser, daemon, { hash });
-    ends.push(opened.close);
-    return opened.page;
-  }
+  const { start, open } = useBrowser();
 
   it('shows what is seen of a canary while it soaks, and who asked for the rollout', async () => {
     const daemon = await start();
@@ -40,7 +17,7 @@ describe('what the console shows in a browser', { skip: noBrowser, timeout: 180_
         { name: 'errorRate', verdict: 'failed', value: 0.031, limit: 0.01 },
       ],
     };
-    const page = await open(daemon, '#/rollout');
+    const page = await open(daemon, { hash: '#/rollout' });
     await page.getByText('Asked for by ada.').waitFor();
     await page.locator('[data-verdict=failed]', { hasText: 'errors 3.1 % (at most 1 %)' }).waitFor();
   });
@@ -53,7 +30,7 @@ describe('what the console shows in a browser', { skip: noBrowser, timeout: 180_
       ...{ id: 8, state: 'aborted', batch: 1, pending: ['b', 'c'], running: [], done: ['a'] },
       beganAt: daemon.service.history[0]?.beganAt ?? '',
     };
-    const page = await open(daemon, '#/rollout');
+    const page = await open(daemon, { hash: '#/rollout' });
     await page.getByRole('link', { name: 'failed, rolled back' }).click();
     await page.getByText('was rolled back to the one before').waitFor();
   });
@@ -67,7 +44,7 @@ describe('what the console shows in a browser', { skip: noBrowser, timeout: 180_
 
   it('follows the log of a node, and says where there is none', async () => {
     const daemon = await start();
-    const page = await open(daemon, '#/nodes/b');
+    const page = await open(daemon, { hash: '#/nodes/b' });
     await page.getByText('Log', { exact: true }).click();
     const log = page.getByRole('log', { name: 'Log of b' });
     await log.getByText('b line 40').waitFor();
@@ -111,7 +88,7 @@ describe('what the console shows in a browser', { skip: noBrowser, timeout: 180_
 
   it('finds things in history and audit, and keeps the search in the link', async () => {
     const daemon = await start({ hasPast: true });
-    const page = await open(daemon, '#/history');
+    const page = await open(daemon, { hash: '#/history' });
     await page.getByRole('link', { name: 'restart a' }).waitFor();
     await page.getByRole('searchbox').fill('drained');
     await page.getByRole('link', { name: 'restart a' }).waitFor({ state: 'detached' });
@@ -132,7 +109,7 @@ describe('what the console shows in a browser', { skip: noBrowser, timeout: 180_
     const page = await open(daemon);
     await page.getByRole('img', { name: 'All nodes at a glance' }).waitFor();
     assert.ok((await page.locator('tr.node').count()) < 80);
-    await page.evaluate('window.scrollTo(0, document.body.scrollHeight)');
+    await page.evaluate('document.querySelector("main").scrollTo(0, 1e6)');
     await page.locator('tr[data-node=web-500]').waitFor();
     assert.ok((await page.locator('tr.node').count()) < 80);
     daemon.service.setState('web-250', 'unhealthy', 'status 503');

@@ -1,34 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { TrafficSample } from '@lameduck/core';
-import type { Browser, Page } from 'playwright-core';
-import { launch, noBrowser } from './support/browser.ts';
-import { type DaemonOptions, FakeDaemon } from './support/fake-daemon.ts';
-import { openPage } from './support/open-page.ts';
+import { noBrowser } from './support/browser.ts';
+import { useBrowser } from './support/use-browser.ts';
 
 describe('the console in a browser', { skip: noBrowser, timeout: 180_000 }, () => {
-  let browser: Browser;
-  const ends: (() => Promise<void>)[] = [];
-
-  before(async () => {
-    browser = await launch();
-  });
-  after(() => browser.close());
-  afterEach(async () => {
-    for (const end of ends.splice(0).reverse()) await end();
-  });
-
-  async function start(options: DaemonOptions = {}): Promise<FakeDaemon> {
-    const daemon = await FakeDaemon.start(options);
-    ends.push(() => daemon.close());
-    return daemon;
-  }
-
-  async function open(daemon: FakeDaemon, hash = ''): Promise<Page> {
-    const opened = await openPage(browser, daemon, { hash });
-    ends.push(opened.close);
-    return opened.page;
-  }
+  const { start, open } = useBrowser();
 
   it('says at a glance that nothing is in danger', async () => {
     const page = await open(await start({ hasPast: true }));
@@ -95,7 +72,7 @@ describe('the console in a browser', { skip: noBrowser, timeout: 180_000 }, () =
     assert.equal(await steps.locator('.step-done').count(), 8);
     assert.match(await steps.locator('[data-step=kill]').innerText(), /not needed/);
     assert.match(await page.getByRole('list', { name: 'Proof of each edge' }).innerText(), /edge-1 quiesced/);
-    const fresh = await open(daemon, new URL(page.url()).hash);
+    const fresh = await open(daemon, { hash: new URL(page.url()).hash });
     await fresh.getByRole('heading', { name: 'Restart b: it came back.' }).waitFor();
     await fresh.getByText('edge-2').waitFor();
     assert.match(daemon.posted[0]?.key ?? '', /^[0-9a-f]{32}$/);
@@ -223,9 +200,22 @@ describe('the console in a browser', { skip: noBrowser, timeout: 180_000 }, () =
     await page.getByRole('heading', { name: 'Nothing is in danger.' }).waitFor();
   });
 
+  it('asks for the token that it has lost as soon as it needs it', async () => {
+    const daemon = await start({ token: 'first' });
+    const page = await open(daemon, { hash: '#token=first' });
+    await page.getByRole('heading', { name: 'Nothing is in danger.' }).waitFor();
+    await page.evaluate('sessionStorage.clear()');
+    await page.getByRole('button', { name: 'Drain b' }).click();
+    await page.getByRole('heading', { name: 'The daemon wants a token.' }).waitFor();
+    assert.equal(await page.getByRole('dialog').count(), 0);
+    await page.getByRole('textbox', { name: 'Token' }).fill('first');
+    await page.getByRole('button', { name: 'Unlock' }).click();
+    await page.getByRole('heading', { name: 'Nothing is in danger.' }).waitFor();
+  });
+
   it('takes a token from a link and leaves it in no address', async () => {
     const daemon = await start({ token: 'se/cret' });
-    const page = await open(daemon, '#token=se%2Fcret');
+    const page = await open(daemon, { hash: '#token=se%2Fcret' });
     await page.getByRole('heading', { name: 'Nothing is in danger.' }).waitFor();
     assert.ok(!page.url().includes('cret'));
   });

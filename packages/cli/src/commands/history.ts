@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { isAnswering, readHistory } from '@lameduck/controller';
-import { formatMs, type HistoryEntry } from '@lameduck/core';
+import { formatMs, type HistoryEntry, reportExitCode } from '@lameduck/core';
 import type { Command } from 'commander';
 import { readCount } from '../arguments.ts';
 import { ControllerClient, type ControllerPlace } from '../client/controller-client.ts';
 import { remotePlace } from '../client/remote.ts';
-import { createScreen } from '../output/screen.ts';
+import { createScreen, type Screen } from '../output/screen.ts';
 import { formatTable } from '../output/table.ts';
 import { loadService, type ServiceOptions, withControllerOptions } from '../service.ts';
 
@@ -22,7 +22,7 @@ export function addHistory(program: Command): void {
       const screen = createScreen(options.json === true);
       const entries = await readEntries(options);
       if (screen.isJson) screen.json(entries);
-      else screen.print(entries.length === 0 ? 'no operation yet' : formatHistory(entries));
+      else screen.print(entries.length === 0 ? 'no operation yet' : formatHistory(entries, screen));
     });
 }
 
@@ -41,15 +41,20 @@ async function readEntries(options: HistoryOptions): Promise<readonly HistoryEnt
   return existsSync(paths.store) ? readHistory(paths.store, limit) : [];
 }
 
-function formatHistory(entries: readonly HistoryEntry[]): string {
+function formatHistory(entries: readonly HistoryEntry[], screen: Screen): string {
   const rows = entries.map(({ id, beganAt, operation, subject, report }) => [
     String(id),
     beganAt,
     operation,
     subject,
-    report?.result ?? 'unfinished',
+    formatResult(report, screen),
     report === undefined ? '' : formatMs(report.ms),
     report?.reason?.split('\n')[0] ?? '',
   ]);
   return formatTable([['ID', 'BEGAN', 'OPERATION', 'NODE', 'RESULT', 'TOOK', 'REASON'], ...rows]);
+}
+
+function formatResult(report: HistoryEntry['report'], screen: Screen): string {
+  if (report === undefined) return screen.paint('yellow', 'unfinished');
+  return screen.paint(reportExitCode(report) === 0 ? 'green' : 'red', report.result);
 }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { isTerminal } from '../output/screen.ts';
 import { formatStatus } from '../output/status-view.ts';
 import { type ServiceOptions, withController, withControllerOptions } from '../service.ts';
 import { unreadSignal } from '../stop-signal.ts';
@@ -27,7 +28,7 @@ function runStatus(options: StatusOptions): Promise<void> {
       if (screen.isJson) screen.json(status);
       else
         screen.print(
-          `${options.watch && process.stdout.isTTY ? clearScreen : ''}${formatStatus(status, screen)}`,
+          `${options.watch && isTerminal(process.stdout) ? clearScreen : ''}${formatStatus(status, screen)}`,
         );
       if (options.watch !== true || unread.aborted) return;
       await pause(watchIntervalMs);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { ControllerClient } from '../client/controller-client.ts';
-import type { Screen } from '../output/screen.ts';
+import { isTerminal, type Screen } from '../output/screen.ts';
 import { formatStatus } from '../output/status-view.ts';
 import { type ServiceOptions, withController, withControllerOptions } from '../service.ts';
 import { stopSignal, unreadSignal } from '../stop-signal.ts';
@@ -21,7 +21,7 @@ export function addTop(program: Command): void {
 
 async function show(client: ControllerClient, screen: Screen): Promise<void> {
   if (screen.isJson) screen.json(await client.status());
-  else if (!process.stdout.isTTY) screen.print(formatStatus(await client.status(), screen));
+  else if (!isTerminal(process.stdout)) screen.print(formatStatus(await client.status(), screen));
   else await showLive(client, screen);
 }
 

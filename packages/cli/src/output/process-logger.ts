@@ -4,6 +4,7 @@ import { styleText } from 'node:util';
 import { LameduckError } from '@lameduck/core';
 import { type Logger, type LoggerOptions, pino } from 'pino';
 import { LogFile } from './log-file.ts';
+import { isTerminal } from './screen.ts';
 
 /** A logger with its last words (`close`) and, where it writes to a file, a way to open that again (`reopen`). */
 export interface ProcessLogger {
@@ -25,7 +26,7 @@ const lastMs = 1000;
  */
 export function createProcessLogger(file?: string): ProcessLogger {
   if (file !== undefined) return createFileLogger(file);
-  const logger = pino(options, process.stderr.isTTY ? terminalLines() : lines());
+  const logger = pino(options, isTerminal(process.stderr) ? terminalLines() : lines());
   return { logger, close: drained };
 }
 

@@ -13,15 +13,20 @@ export interface Screen {
   paint(style: Style, text: string): string;
 }
 
+/** Whether somebody sees it who can be shown more than lines: a dumb terminal moves no cursor. */
+export function isTerminal(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY === true && process.env['TERM'] !== 'dumb';
+}
+
 export function createScreen(isJson: boolean): Screen {
-  const isLive = !isJson && process.stderr.isTTY === true;
+  const isLive = !isJson && isTerminal(process.stderr);
   return {
     isJson,
     isLive,
     print: (text) => void process.stdout.write(`${text}\n`),
     note: (text) => void process.stderr.write(`${text}\n`),
     json: (document) => void process.stdout.write(`${JSON.stringify(document)}\n`),
-    // styleText itself honours NO_COLOR and a stream that is no terminal
+    // styleText itself honours NO_COLOR, FORCE_COLOR and a stream that is no terminal
     paint: (style, text) => styleText(style, text, { stream: process.stdout }),
   };
 }

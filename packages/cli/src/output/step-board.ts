@@ -1,5 +1,5 @@
 import { formatMs, type OperationKind, type OperationProgress, type PhaseName } from '@lameduck/core';
-import { Listr, type ListrTask, ProcessOutput } from 'listr2';
+import { DefaultRenderer, Listr, ListrLogger, type ListrTask, ProcessOutput } from 'listr2';
 import type { Screen } from './screen.ts';
 
 /** The steps of each operation, in the order in which they come; some only where something went wrong. */
@@ -50,6 +50,11 @@ export function createPlainBoard(screen: Screen): StepBoard {
   };
 }
 
+/** Writes on stderr: that stdout is a file, with the report, is no reason to write the list there. */
+class StderrRenderer extends DefaultRenderer {
+  static override readonly nonTTY: boolean = true;
+}
+
 interface Step {
   /** Resolves with the time that it took; with nothing where it was not needed. */
   readonly ended: PromiseWithResolvers<string>;
@@ -64,13 +69,13 @@ class LiveBoard implements StepBoard {
 
   constructor(kind: OperationKind, nodes: readonly string[]) {
     const tasks = nodes.map((node) => this.#nodeTask(kind, node));
-    const output = new ProcessOutput(process.stderr, process.stderr);
+    const logger = new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) });
     // one node needs no heading of its own
     const [only] = nodes;
     const list = nodes.length === 1 && only !== undefined ? this.#stepTasks(kind, only) : tasks;
     const options = { concurrent: nodes.length > 1, exitOnError: false };
-    const rendererOptions = { collapseSubtasks: false, processOutput: output };
-    this.#done = new Listr(list, { ...options, renderer: 'default', rendererOptions }).run();
+    const rendererOptions = { collapseSubtasks: false, logger };
+    this.#done = new Listr(list, { ...options, renderer: StderrRenderer, rendererOptions }).run();
   }
 
   show(progress: OperationProgress): void {

@@ -16,7 +16,7 @@ import type {
 export type Link =
   | { readonly phase: 'connecting' }
   | { readonly phase: 'live'; readonly sinceMs: number; readonly isViewer?: boolean }
-  | { readonly phase: 'lost'; readonly sinceMs: number; readonly retryAtMs: number; readonly reason: string }
+  | { readonly phase: 'lost'; readonly sinceMs: number; readonly retryAtMs: number; readonly code: string }
   /** The daemon wants a token that we do not have, or refuses the one we have. */
   | { readonly phase: 'locked'; readonly reason: string };
 

@@ -14,7 +14,7 @@ export function recentTraffic(
     if (sample === undefined || sample.atMs <= newest - spanMs) break;
     requests += sample.total.requests;
     errors += sample.total.errors;
-    seconds += 1;
+    seconds += sample.spanMs / 1000;
   }
   return { requests, errors, seconds };
 }

@@ -8,10 +8,16 @@ export { ApiError };
 const answerTimeoutMs = 10_000;
 
 /** What looks only, and has no signal of its own, is given up after a while; an operation takes as long as it takes. */
-const ask: Fetch = (url, { signal, ...asking }) => {
+const ask: Fetch = async (url, { signal, ...asking }) => {
   const bound = asking.method === 'GET' ? AbortSignal.timeout(answerTimeoutMs) : null;
-  return fetch(url, { ...asking, signal: signal ?? bound, cache: 'no-store' });
+  const answer = await fetch(url, { ...asking, signal: signal ?? bound, cache: 'no-store' });
+  // the stream of events, which has its signal, tells it by itself
+  if (answer.status === 401 && signal === undefined) token.refused();
+  return answer;
 };
+
+/** What is done when the daemon does not take the token, which the page may have lost since it came. */
+export const token: { refused: () => void } = { refused: () => {} };
 
 /** The API of the daemon that served the page, with the token of this tab. */
 export const api: ApiClient = createApiClient({

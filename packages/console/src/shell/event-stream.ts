@@ -9,7 +9,7 @@ export interface StreamListener {
   opened(role: string | undefined): void;
   received(event: ApiEvent): void;
   /** The stream broke; the next try comes at `retryAtMs`. */
-  lost(reason: string, retryAtMs: number): void;
+  lost(code: string, retryAtMs: number): void;
   /** The daemon wants another token: no try helps until there is one. */
   locked(reason: string): void;
 }
@@ -32,7 +32,7 @@ export function followEvents(listener: StreamListener): EventStream {
     for await (const update of api.events(signal, lastId)) {
       if (signal.aborted) return;
       if (update.event === 'connected') listener.opened(update.role);
-      else if (update.event === 'disconnected') listener.lost(update.reason, Date.now() + update.retryMs);
+      else if (update.event === 'disconnected') listener.lost('unreachable', Date.now() + update.retryMs);
       else {
         lastId = update.id;
         listener.received(update);
@@ -50,13 +50,13 @@ export function followEvents(listener: StreamListener): EventStream {
     });
   }
 
-  function recover({ status, message }: ApiError): void {
+  function recover({ status, code, message }: ApiError): void {
     if (status === 401 || status === 403) {
       listener.locked(message);
       return;
     }
     timer = setTimeout(connect, retryMs);
-    listener.lost(message, Date.now() + retryMs);
+    listener.lost(code, Date.now() + retryMs);
   }
 
   connect();

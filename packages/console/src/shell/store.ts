@@ -86,10 +86,10 @@ export function followDaemon(): EventStream {
       loadPast().catch(() => {});
     },
     received: (event) => dispatch(readEvent(event)),
-    lost(reason, retryAtMs) {
+    lost(code, retryAtMs) {
       const { link } = current.value;
       const sinceMs = link.phase === 'lost' ? link.sinceMs : Date.now();
-      dispatch({ type: 'link', link: { phase: 'lost', sinceMs, retryAtMs, reason } });
+      dispatch({ type: 'link', link: { phase: 'lost', sinceMs, retryAtMs, code } });
     },
     locked: (reason) => dispatch({ type: 'link', link: { phase: 'locked', reason } }),
   });

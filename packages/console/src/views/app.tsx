@@ -28,12 +28,8 @@ export function App({ onRetry }: { readonly onRetry: () => void }): VNode {
   const main = useRef<HTMLElement>(null);
   const place = formatRoute(route.value);
   const page = route.value.page;
-  const isFirst = useRef(true);
-  // before the paint: whoever sees the new page may already have put the focus elsewhere
-  useLayoutEffect(() => {
-    if (isFirst.current) isFirst.current = false;
-    else main.current?.focus();
-  }, [page]);
+  // Keys scroll what has the focus. Before the paint: whoever sees the new page may already have put it elsewhere.
+  useLayoutEffect(() => main.current?.focus(), [page]);
   useSignalEffect(() => {
     document.title = title.value;
   });
@@ -44,7 +40,7 @@ export function App({ onRetry }: { readonly onRetry: () => void }): VNode {
       </a>
       <Header />
       <Banners onRetry={onRetry} />
-      <main ref={main} tabIndex={-1} class={`page page-${page}`}>
+      <main key={page} ref={main} tabIndex={-1} class={`page page-${page}`}>
         {isLocked.value ? <LockPage onToken={onRetry} /> : <Page />}
       </main>
       <Dialogs />

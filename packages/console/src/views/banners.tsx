@@ -1,4 +1,5 @@
 import type { VNode } from 'preact';
+import { explainError } from '../model/explain.ts';
 import { formatAge } from '../model/format.ts';
 import { compareVersions } from '../model/version-skew.ts';
 import { isLoaded, link, now, state } from '../shell/store.ts';
@@ -18,12 +19,15 @@ function LostBanner({ onRetry }: { readonly onRetry: () => void }): VNode | null
   if (lost.phase !== 'lost') return null;
   const inMs = Math.max(0, lost.retryAtMs - now.value);
   const what = isLoaded.value
-    ? `What you see is ${formatAge(now.value - lost.sinceMs)} old. The daemon may be gone, your nodes are not: they go on without it.`
+    ? `What you see is ${formatAge(now.value - lost.sinceMs)} old. Your nodes go on without the daemon.`
     : 'Nothing is known yet.';
   return (
     <section class="banner tone-danger" aria-label="Connection">
       <p>
-        <strong>The daemon does not answer.</strong> {what}
+        <strong>
+          {lost.code === 'apiMismatch' ? explainError(lost.code, '') : 'The daemon does not answer.'}
+        </strong>{' '}
+        {what}
       </p>
       <button type="button" onClick={onRetry}>
         Try now <span class="figure">({Math.ceil(inMs / 1000)} s)</span>

@@ -5,14 +5,14 @@ import { type ChartColours, withAlpha } from './chart-series.ts';
 /** Labels that come closer than this to the one before are left out. */
 const labelGapPx = 8;
 
-/** Draws operations and rollouts behind the lines: a band from begin to end, its name at the top. */
+/** Draws operations and rollouts behind the lines: a band from begin to end, its name above it, where no line goes through it. */
 export function drawMarks(plot: uPlot, marks: readonly Mark[], colours: ChartColours): void {
   const { ctx, bbox } = plot;
   const ratio = uPlotRatio(plot);
   let freeFrom = Number.NEGATIVE_INFINITY;
   ctx.save();
   ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.rect(bbox.left, 0, bbox.width, bbox.top + bbox.height);
   ctx.clip();
   // uPlot leaves it as its axes needed it
   ctx.textAlign = 'left';
@@ -27,10 +27,10 @@ export function drawMarks(plot: uPlot, marks: readonly Mark[], colours: ChartCol
     ctx.fillRect(left, bbox.top, ratio, bbox.height);
     const width = ctx.measureText(label).width;
     const last = bbox.left + bbox.width - width - 2 * ratio;
-    const from = Math.min(Math.max(left, bbox.left) + 4 * ratio, last);
+    const from = Math.min(Math.max(left, bbox.left), last);
     if (from < freeFrom) continue;
     ctx.fillStyle = colours.soft;
-    ctx.fillText(label, from, bbox.top + 10 * ratio);
+    ctx.fillText(label, from, bbox.top - 5 * ratio);
     freeFrom = from + width + labelGapPx * ratio;
   }
   ctx.restore();

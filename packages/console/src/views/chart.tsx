@@ -21,7 +21,7 @@ export interface ChartProps {
   readonly format: (value: number) => string;
 }
 
-const heightPx = 132;
+const heightPx = 142;
 /** Room for one label of the clock. */
 const labelPx = 90;
 
@@ -107,7 +107,7 @@ function optionsOf(
     width: element.clientWidth || 300,
     height: heightPx,
     legend: { show: false },
-    padding: [6, 14, 0, 0],
+    padding: [16, 14, 0, 0],
     cursor: { sync: { key: 'traffic' }, drag: { x: false, y: false }, points: { size: 5 } },
     scales: {
       x: { time: false, range: () => [...span.peek()] },

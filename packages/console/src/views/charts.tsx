@@ -36,14 +36,18 @@ const leaving = computed(() =>
 
 const inFlight = computed<Columns>(() => stackedInFlight(traffic.value, fromMs.value, layers.value));
 const columns = {
-  requests: computed<Columns>(() => columnsOf(traffic.value, fromMs.value, [({ total }) => total.requests])),
+  requests: computed<Columns>(() =>
+    columnsOf(traffic.value, fromMs.value, [
+      ({ total, spanMs }) => Math.round((total.requests * 1000) / spanMs),
+    ]),
+  ),
   latency: computed<Columns>(() =>
     columnsOf(traffic.value, fromMs.value, [({ total }) => total.p50Ms, ({ total }) => total.p99Ms]),
   ),
   failed: computed<Columns>(() => {
     const lost = lostBySecond(operations.value.values());
     return columnsOf(traffic.value, fromMs.value, [
-      ({ total }) => total.errors,
+      ({ total, spanMs }) => Math.ceil((total.errors * 1000) / spanMs),
       ({ atMs }) => lost.get(Math.floor(atMs / 1000)) ?? 0,
     ]);
   }),

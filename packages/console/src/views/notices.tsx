@@ -1,12 +1,12 @@
 import type { VNode } from 'preact';
 import { dismiss, notices } from '../shell/intent.ts';
 
-/** Messages in the corner: how what was asked for went. */
+/** How what was asked for went: under the page, which gets shorter by them, so that they cover nothing. */
 export function Notices(): VNode {
   return (
     <section class="notices" aria-label="Messages" aria-live="polite">
       {notices.value.map(({ id, tone, text, detail, href }) => (
-        <div key={id} class={`notice tone-${tone}`}>
+        <div key={id} class={`banner tone-${tone}`}>
           <p>
             <strong>{href === undefined ? text : <a href={href}>{text}</a>}</strong>
             {detail !== undefined && <span>{detail}</span>}

@@ -26,10 +26,11 @@ export function useRowWindow(body: { readonly current: HTMLElement | null }, cou
   };
   useLayoutEffect(measure, [count]);
   useEffect(() => {
-    addEventListener('scroll', measure, { passive: true });
+    // it is a part of the page that scrolls, and that event does not bubble
+    addEventListener('scroll', measure, true);
     addEventListener('resize', measure);
     return () => {
-      removeEventListener('scroll', measure);
+      removeEventListener('scroll', measure, true);
       removeEventListener('resize', measure);
     };
   });

@@ -28,7 +28,7 @@ describe('whether anything is in danger', () => {
   });
 
   it('is never no while the daemon does not answer', () => {
-    const lost = { phase: 'lost', sinceMs: now, retryAtMs: now, reason: '' } as const;
+    const lost = { phase: 'lost', sinceMs: now, retryAtMs: now, code: '' } as const;
     const { level, headline } = judge(reduce(after(), { type: 'link', link: lost }, now));
     assert.deepEqual([level, headline], ['unknown', 'Out of sight.']);
   });

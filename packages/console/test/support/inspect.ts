@@ -76,7 +76,23 @@ export function inspectPage(): string[] {
     if (contrast < (isLarge ? 3 : 4.5))
       problems.push(`contrast ${contrast.toFixed(2)}: ${describe(element)}`);
   }
-  if (document.documentElement.scrollWidth > innerWidth)
-    problems.push(`wider than the screen: ${document.documentElement.scrollWidth}`);
+  const main = document.querySelector('main')?.getBoundingClientRect();
+  const controls = 'main a, main button, main input, main select, main summary, header a, header button';
+  for (const element of document.querySelector('dialog[open]') === null
+    ? document.querySelectorAll(controls)
+    : []) {
+    // of a link that is broken into lines, the first
+    const { left, width, top, height } = element.getClientRects()[0] ?? new DOMRect();
+    const [x, y] = [left + width / 2, top + height / 2];
+    const isScrolledAway =
+      x < 0 ||
+      x > innerWidth ||
+      (element.closest('main') !== null && (y < (main?.top ?? 0) || y > (main?.bottom ?? 0)));
+    const hit = document.elementFromPoint(x, y);
+    if (isShown(element) && !isScrolledAway && !element.contains(hit))
+      problems.push(`covered: ${describe(element)}`);
+  }
+  for (const element of document.querySelectorAll('html, main'))
+    if (element.scrollWidth > innerWidth) problems.push(`wider than the screen: ${element.scrollWidth}`);
   return [...new Set(problems)];
 }

@@ -1,5 +1,6 @@
-// Started by e2e/measure/events.ts: a controller of NODES nodes and EDGES edges with the product's own checks and API, over fakes of
-// edges and processes, until SIGTERM. Arguments: NODES EDGES PORT SOCKET
+// Started by e2e/measure/events.ts and on-screen.ts: a controller of NODES nodes and EDGES edges with the product's own checks and API,
+// over fakes of edges and processes, until SIGTERM. Arguments: NODES EDGES PORT SOCKET [TCP-PORT TOKEN CONSOLE]: with the last three it
+// serves the built console, too.
 import { parseConfig, type TrafficSample } from '@lameduck/core';
 import { pino } from 'pino';
 import { createFakeEdge } from '../../src/adapters/fake/edge.ts';
@@ -8,11 +9,13 @@ import { createFakeStore } from '../../src/adapters/fake/store.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import type { TrafficFeed } from '../../src/api/options.ts';
 import { createRoutes } from '../../src/api/routes.ts';
-import { serveApi } from '../../src/api/server.ts';
+import { serveApi, serveTcpApi } from '../../src/api/server.ts';
+import { createTcpDoor } from '../../src/api/tcp-door.ts';
+import { hashToken } from '../../src/api/tokens.ts';
 import { createHealthChecks } from '../../src/checks/create-checks.ts';
 import { createController } from '../../src/controller.ts';
 
-const [nodes, edges, port, socketPath = ''] = process.argv.slice(2);
+const [nodes, edges, port, socketPath = '', tcpPort, token = '', folder = ''] = process.argv.slice(2);
 const parsed = parseConfig({
   service: 'many',
   edges: Array.from({ length: Number(edges) }, (_, index) => ({
@@ -65,11 +68,17 @@ const controller = createController({
   logger,
 });
 await controller.open(new AbortController().signal);
-const api = await serveApi(createRoutes(controller, { traffic }), socketPath);
+const routes = createRoutes(controller, { traffic, ...(folder !== '' && { console: folder }) });
+const api = await serveApi(routes, socketPath);
+const tokens = [{ name: 'screen', role: 'operator', hash: hashToken(token) }] as const;
+const door = createTcpDoor(tokens, [], systemClock);
+const tcp =
+  tcpPort === undefined
+    ? undefined
+    : await serveTcpApi(routes, { host: '127.0.0.1', port: Number(tcpPort), door });
 process.stdout.write('ready\n');
 process.once('SIGTERM', () => {
-  void api
-    .close()
+  void Promise.all([api.close(), tcp?.close()])
     .then(() => controller.close(AbortSignal.abort()))
     .then(() => process.exit(0));
 });
