@@ -86,6 +86,7 @@ async function footprint(nodes: number, port: number, seconds: number): Promise<
   const subject = await openSubject(nodes, 1, port);
   await pause(5000);
   const cpu: string[] = [];
+  const resident: string[] = [];
   for (const isWatched of [false, true]) {
     const before = cpuTicks(subject.child);
     const began = performance.now();
@@ -95,9 +96,10 @@ async function footprint(nodes: number, port: number, seconds: number): Promise<
     }
     const used = (cpuTicks(subject.child) - before) / ticksPerSecond / ((performance.now() - began) / 1000);
     cpu.push(`${(used * 100).toFixed(1)} %`);
+    resident.push(`${memoryMiB(subject.child).toFixed(0)} MiB`);
   }
-  const rss = `${memoryMiB(subject.child).toFixed(0)} MiB`;
-  process.stdout.write(`| ${[nodes, rss, ...cpu, (loadavg()[0] ?? 0).toFixed(1)].join(' | ')} |\n`);
+  const cells = [nodes, resident[0], cpu[0], resident[1], cpu[1], (loadavg()[0] ?? 0).toFixed(1)];
+  print(`| ${cells.join(' | ')} |`);
   await subject.close();
 }
 
@@ -115,7 +117,8 @@ try {
   if (isWanted('edges')) for (const edges of [1, 10]) await operations(3, edges, drains, port);
   if (isWanted('operations')) await operations(Number(values.nodes), Number(values.edges), drains, port);
   if (isWanted('footprint')) {
-    print('| nodes | resident | CPU of a core | with `status` once a second | load |\n|---|---|---|---|---|');
+    print('| nodes | at rest | CPU of a core | with `status` once a second | CPU of a core | load |');
+    print('|---|---|---|---|---|---|');
     for (const count of [3, 100, 1000]) await footprint(count, port, Number(values.seconds));
   }
 } finally {

@@ -1,18 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { request } from 'node:http';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { runLoad } from '@lameduck/ledger';
 import { assertNothingLost } from '../support/assertions.ts';
+import { newerNginx } from '../support/newer-nginx.ts';
 import { nodeOf, reportOf } from '../support/reports.ts';
 import { type RunningService, runService } from '../support/run-service.ts';
-import { projectRoot } from '../support/service-config.ts';
 import { until } from '../support/until.ts';
 
-const cached = join(projectRoot, '.cache', 'newer-nginx', 'nginx');
-const nginx = process.env['LAMEDUCK_NGINX_NEWER'] ?? cached;
-const skip = existsSync(nginx) ? false : `no nginx at ${nginx}: scripts/newer-nginx.sh brings one`;
+const { path: nginx, skip } = newerNginx;
 
 interface Visit {
   readonly status: number;

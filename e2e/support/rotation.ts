@@ -1,9 +1,6 @@
-import { request } from 'node:http';
-import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
-import { socketPath } from '@lameduck/controller/socket-path';
 import type { ServiceStatus } from '@lameduck/core';
+import { askController } from './control-socket.ts';
 import type { RunningService } from './run-service.ts';
 
 const lookMs = 50;
@@ -17,7 +14,7 @@ export function watchRotation(service: RunningService): { stop(): Promise<readon
   let isStopped = false;
   async function watch(): Promise<void> {
     while (!isStopped) {
-      const { nodes, edges } = await status(service);
+      const { nodes, edges } = (await askController(service, 'GET', '/v1/status')) as ServiceStatus;
       for (const { out } of edges) seen.push(nodes.length - out.length);
       await pause(lookMs);
     }
@@ -30,16 +27,4 @@ export function watchRotation(service: RunningService): { stop(): Promise<readon
       return seen;
     },
   };
-}
-
-async function status({ folder }: RunningService): Promise<ServiceStatus> {
-  const place = socketPath(join(folder, '.lameduck'), 'control.sock');
-  const body = await new Promise<string>((resolve, reject) => {
-    request({ socketPath: place, path: '/v1/status', headers: { host: 'localhost' } }, (answer) =>
-      text(answer).then(resolve, reject),
-    )
-      .once('error', reject)
-      .end();
-  });
-  return JSON.parse(body) as ServiceStatus;
 }

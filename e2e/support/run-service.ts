@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { joinLedgers, type LedgerResult, readServerLedger } from '@lameduck/ledger';
 import { stringify } from 'yaml';
@@ -40,12 +41,17 @@ export interface RunningService {
   stop(): Promise<number | null>;
 }
 
+/** Starts one command of the real program in a folder. */
+export function spawnLameduck(
+  directory: string,
+  ...args: string[]
+): ChildProcessByStdio<null, Readable, Readable> {
+  return spawn(process.execPath, [launcher, ...args], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
 /** Runs one command of the real program in a folder. */
 export async function runLameduck(directory: string, ...args: string[]): Promise<CommandResult> {
-  const child = spawn(process.execPath, [launcher, ...args], {
-    cwd: directory,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawnLameduck(directory, ...args);
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

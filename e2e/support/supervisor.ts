@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before } from 'node:test';
 import { ask } from './ask.ts';
-import { type RunningService, runService } from './run-service.ts';
+import { type RunningService, runService, type StartOptions } from './run-service.ts';
 import { nodeName, type ServiceSpec } from './service-config.ts';
 import { isRunning, until } from './until.ts';
 
@@ -46,14 +46,17 @@ export async function superviseAlone(service: RunningService, names: readonly st
 }
 
 /** For the tests of one suite: a service whose controller is killed before the first of them. */
-export function serveAlone(spec: ServiceSpec): {
+export function serveAlone(
+  spec: ServiceSpec,
+  how: StartOptions = {},
+): {
   readonly service: RunningService;
   readonly supervisor: Supervisor;
 } {
   let service: RunningService;
   let supervisor: Supervisor;
   before(async () => {
-    service = await runService(spec);
+    service = await runService(spec, how);
     supervisor = await superviseAlone(
       service,
       spec.nodes.map((_, index) => nodeName(index)),

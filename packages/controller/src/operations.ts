@@ -7,54 +7,36 @@ import {
   type OperationReport,
   type OperationSpec,
   type OperationState,
-  outAfter,
   type ResumePhase,
-  wishAfter,
 } from '@lameduck/core';
-import type { Logger } from 'pino';
 import type { Changes } from './changes.ts';
 import type { EdgeSet } from './edge-set.ts';
-import type { EffectPoint, OnEffect } from './effect-point.ts';
 import type { OperationFeed } from './events/operation-feed.ts';
 import { askGuard, type GuardVerdict, withHolders } from './guard.ts';
-import type { HealthMonitor } from './health-monitor.ts';
 import { type NodeRecord, noteState } from './node-record.ts';
-import type { OperationSurroundings } from './operation-shell.ts';
+import { type BookParts, OperationBook, type Wanted } from './operation-book.ts';
 import {
   type OperationOptions,
-  operationDraft,
   operationSpec,
   patienceShare,
   requestedSpec,
   resumedSpec,
 } from './operation-spec.ts';
-import type { Clock } from './ports/clock.ts';
+import type { OperationSurroundings } from './operation-surroundings.ts';
 import type { NodeHooks } from './ports/node-hooks.ts';
 import type { ProcessIdentity } from './ports/node-runner.ts';
-import { refuseBusy, refuseImpossible, refuseLeave, refuseUnrecorded, releasedPhases } from './refusals.ts';
+import { refuseBusy, refuseImpossible, refuseLeave } from './refusals.ts';
 import { type OnProgress, runOperation } from './run-operation.ts';
-import { type NotedOperation, type OperationRecord, unrecorded } from './store/operation-log.ts';
-import type { ServiceStore } from './store/service-store.ts';
-import type { Unsettled } from './unsettled.ts';
+import type { NotedOperation, OperationRecord } from './store/operation-log.ts';
 
-export interface OperationsParts {
+export interface OperationsParts extends BookParts {
   readonly config: Config;
   readonly records: readonly NodeRecord[];
   readonly edges: EdgeSet;
-  readonly monitor: HealthMonitor;
-  readonly store: ServiceStore;
-  readonly unsettled: Unsettled;
-  readonly clock: Clock;
-  readonly logger: Logger;
   /** Told of every process that an operation started. */
   readonly onStarted: (record: NodeRecord, process: ProcessIdentity) => void;
   /** Told when a node's lock is free again. */
   readonly onReleased: (record: NodeRecord) => void;
-  /** Told of a node that shall run, and that an operation failed to start. */
-  readonly onNotStarted: (record: NodeRecord) => void;
-  /** Told of each report. */
-  readonly onEnded: (report: OperationReport) => void;
-  readonly onEffect: OnEffect;
   /** By node, of those that have any. */
   readonly hooks: ReadonlyMap<string, NodeHooks>;
   /** Told of each operation with its id in the history; gives where to tell what happens in it. */
@@ -74,16 +56,15 @@ export interface LeaveRequest {
   readonly waitMs: number;
 }
 
-/** Who wants an operation: an operator is refused where it cannot be recorded, a node needs it in any case. */
-type Wanted = 'byOperator' | 'byNode';
-
 /** Every operation goes through here: one at a time for each node, guarded, recorded. */
 export class Operations {
   readonly #parts: OperationsParts;
+  readonly #book: OperationBook;
   readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(parts: OperationsParts) {
     this.#parts = parts;
+    this.#book = new OperationBook(parts);
   }
 
   /** Resolves with the report however the operation ends. Throws `busy`, `notRunning`, `usage`. */
@@ -158,18 +139,14 @@ export class Operations {
       const report = await this.#execute(spec, record, kept, told.progress, signal);
       if (this.#isLeftBehind(report, signal)) return;
       const resumed = interruptedReport(note, 'resumed', report);
-      await this.#settle(record, report, kept, resumed);
+      await this.#book.settle(record, report, kept, resumed);
       told.ended(resumed);
     });
   }
 
   /** Ends an operation whose controller ended before it had signalled: the edges are as if it had never been. */
-  async revert(noted: NotedOperation): Promise<void> {
-    const report = interruptedReport(noted.note, 'reverted');
-    this.#parts.logger.info({ ...report }, 'operation ended');
-    this.#parts.onEnded(report);
-    const kept = this.#parts.store.continueOperation(noted);
-    await this.#parts.unsettled.attempt(report.node, () => kept.settle(report, undefined));
+  revert(noted: NotedOperation): Promise<void> {
+    return this.#book.revert(noted);
   }
 
   /** Resolves when no operation is under way. */
@@ -185,10 +162,11 @@ export class Operations {
     by?: string,
   ): Promise<OperationReport> {
     return this.#hold(spec, record, by, async () => {
-      const kept = await this.#begin(spec, record, wanted);
+      const kept = await this.#book.begin(spec, record, wanted);
       const told = this.#parts.tell(spec, kept.id, onProgress);
       const report = await this.#execute(spec, record, kept, told.progress, this.#parts.closing);
-      if (!this.#isLeftBehind(report, this.#parts.closing)) await this.#settle(record, report, kept, report);
+      if (!this.#isLeftBehind(report, this.#parts.closing))
+        await this.#book.settle(record, report, kept, report);
       told.ended(report);
       return report;
     });
@@ -229,25 +207,6 @@ export class Operations {
       onReleased(record);
       noteState(record, clock.now());
       changes.notify();
-    }
-  }
-
-  async #begin(spec: OperationSpec, record: NodeRecord, wanted: Wanted): Promise<OperationRecord> {
-    const { store, clock, logger } = this.#parts;
-    const { kind, node } = spec;
-    const draft = operationDraft(spec, record, clock.timestamp());
-    try {
-      this.#reach(spec, 'begin', 'before');
-      await this.#parts.unsettled.settle(node);
-      const kept = await store.beginOperation(draft);
-      this.#reach(spec, 'begin', 'after');
-      return kept;
-    } catch (thrown) {
-      const error = LameduckError.from(thrown);
-      if (error.code !== 'storeFailed') throw error;
-      if (wanted === 'byOperator') throw refuseUnrecorded(kind, node, error);
-      logger.error({ node, operation: kind, reason: error.message }, 'operation not recorded');
-      return unrecorded;
     }
   }
 
@@ -293,39 +252,5 @@ export class Operations {
     const hooks = this.#parts.hooks.get(node);
     const around = { edges, monitor, clock, ...guards, note, hooks, onEffect, observe };
     return runOperation(spec, record, around, onProgress, signal);
-  }
-
-  /**
-   * What the end of an operation means for the node: why it stays out, and what the operator wants of it. `told` is
-   * the report for the history.
-   */
-  async #settle(
-    record: NodeRecord,
-    report: OperationReport,
-    kept: OperationRecord,
-    told: OperationReport,
-  ): Promise<void> {
-    const { operation, node, result } = report;
-    this.#parts.logger.info({ ...report }, 'operation ended');
-    this.#parts.onEnded(report);
-    const out = outAfter(report, [...record.out], record.process !== undefined);
-    record.out.clear();
-    for (const reason of out) record.out.add(reason);
-    if (result !== 'refused') record.reason = result === 'failed' ? report.reason : undefined;
-    if (result === 'failed') this.#followFailure(record, report);
-    const point = { operation, node, effect: 'settle' } as const;
-    this.#parts.onEffect({ ...point, when: 'before' });
-    await this.#parts.unsettled.attempt(node, () => kept.settle(told, wishAfter(report)));
-    this.#parts.onEffect({ ...point, when: 'after' });
-  }
-
-  /** A node that may have had SIGTERM must prove its health anew; one that shall run and does not is tried again. */
-  #followFailure(record: NodeRecord, report: OperationReport): void {
-    if (releasedPhases.includes(report.phases.at(-1)?.name ?? 'check')) this.#parts.monitor.forget(record);
-    if (record.process === undefined && wishAfter(report) === 'ready') this.#parts.onNotStarted(record);
-  }
-
-  #reach({ kind, node }: OperationSpec, effect: EffectPoint['effect'], when: EffectPoint['when']): void {
-    this.#parts.onEffect({ operation: kind, node, effect, when });
   }
 }

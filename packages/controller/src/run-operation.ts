@@ -11,7 +11,8 @@ import {
   stepOperation,
 } from '@lameduck/core';
 import { type NodeRecord, noteState } from './node-record.ts';
-import { failure, OperationShell, type OperationSurroundings, type Send } from './operation-shell.ts';
+import { failure, OperationShell, type Send } from './operation-shell.ts';
+import type { OperationSurroundings } from './operation-surroundings.ts';
 
 export type OnProgress = (progress: OperationProgress) => void;
 

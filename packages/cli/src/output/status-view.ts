@@ -3,6 +3,7 @@ import { counted } from './counted.ts';
 import { formatRolloutHead } from './rollout-view.ts';
 import type { Screen } from './screen.ts';
 import { formatTable } from './table.ts';
+import { weightNote } from './weight-note.ts';
 
 const colours: Readonly<Record<NodeState, 'green' | 'yellow' | 'red' | 'gray' | 'cyan'>> = {
   ready: 'green',
@@ -84,6 +85,12 @@ function rolloutLine({ rollout }: ServiceStatus, screen: Screen): readonly strin
   return [formatRolloutHead(rollout, Date.now(), screen)];
 }
 
+function rotation(node: NodeStatus, screen: Screen): string {
+  const note = weightNote(node);
+  const word = node.inRotation ? 'in' : screen.paint('yellow', 'out');
+  return note === '' ? word : `${word}, ${screen.paint('yellow', note)}`;
+}
+
 function nodeRow(node: NodeStatus, screen: Screen): readonly string[] {
   const { operation } = node;
   const doing = operation === undefined ? '' : ` (${operation.kind}: ${operation.phase})`;
@@ -92,7 +99,7 @@ function nodeRow(node: NodeStatus, screen: Screen): readonly string[] {
     node.kind,
     screen.paint(colours[node.state], node.state) + doing,
     formatMs(node.stateMs),
-    node.inRotation ? 'in' : screen.paint('yellow', 'out'),
+    rotation(node, screen),
     String(node.inFlight),
     node.address,
     node.pid === undefined ? '' : `pid ${node.pid}`,

@@ -3,6 +3,7 @@ import { formatMs, type NodeState, type ServiceStatus } from '@lameduck/core';
 import { counted } from '../output/counted.ts';
 import { oneLine } from '../output/event-line.ts';
 import type { Screen } from '../output/screen.ts';
+import { weightNote } from '../output/weight-note.ts';
 import { formatBar, formatCurve } from './bars.ts';
 import type { NodeView, TopModel } from './model.ts';
 
@@ -155,7 +156,7 @@ function nodeLine({ status, at, check }: NodeView, { traffic }: TopModel, around
     (sample === undefined ? '–' : String(sample.requests)).padStart(6),
     latency(sample?.p99Ms).padStart(7),
     errors === 0 ? (sample === undefined ? '–' : '0').padStart(5) : paint('red', String(errors).padStart(5)),
-    lastCheck(status, check, paint),
+    [weightNote(status), lastCheck(status, check, paint)].filter((text) => text !== '').join(', '),
   ].join('  ');
 }
 

@@ -99,6 +99,16 @@ describe('lameduck top', () => {
     assert.match(text, /✖ the controller went away/);
   });
 
+  it('shows a weight that was set at run time, and no other', () => {
+    const data = status([
+      node('a', 'ready', { weight: 6, configuredWeight: 1 }),
+      node('b', 'ready', { weight: 1 }),
+    ]);
+    const text = show(after({ event: 'status', data }), 120).join('\n');
+    assert.match(text, /● a .*weight 6 \(configured 1\), status 200/);
+    assert.doesNotMatch(text, /● b .*weight/);
+  });
+
   it('says once how a rollout stands, however often it is told', () => {
     const rollout = { id: 1, state: 'soaking', done: ['a'], running: [], pending: ['b'] };
     const model = after(

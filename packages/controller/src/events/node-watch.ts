@@ -31,7 +31,7 @@ export class NodeWatch {
   }
 }
 
-function look({ shown, health, process, operation, inFlight, reason, out, details }: NodeRecord) {
+function look({ shown, health, process, operation, inFlight, weight, reason, out, details }: NodeRecord) {
   return {
     state: shown.state,
     since: shown.since,
@@ -40,7 +40,7 @@ function look({ shown, health, process, operation, inFlight, reason, out, detail
     changedAt: health.change?.atMs,
     lastCheck: health.last?.detail,
     pid: process?.pid,
-    ...{ inFlight, reason, details },
+    ...{ inFlight, weight, reason, details },
     kind: operation?.kind,
     phase: operation?.phase,
     beganAt: operation?.beganAt,
@@ -54,6 +54,7 @@ function isAsSeen(record: NodeRecord, seen: Seen | undefined): boolean {
     seen.state === shown.state &&
     seen.since === shown.since &&
     seen.inFlight === record.inFlight &&
+    seen.weight === record.weight &&
     seen.details === record.details &&
     seen.reasonsOut === record.out.size &&
     seen.pid === record.process?.pid &&

@@ -53,6 +53,18 @@ describe('the events of the API', () => {
     client.close();
   });
 
+  it('tell of a weight that is set at run time', async () => {
+    const client = await listen(served.api.port);
+    await client.until(({ event }) => event === 'status');
+    assert.equal((await served.api.ask('POST', '/v1/nodes/b/weight', { body: '{"weight":6}' })).status, 200);
+    const told = await client.until(
+      ({ event, data }) => event === 'node' && (data as NodeStatus).configuredWeight !== undefined,
+    );
+    const { name, weight, configuredWeight } = told.data as NodeStatus;
+    assert.deepEqual([name, weight, configuredWeight], ['b', 6, 1]);
+    client.close();
+  });
+
   it('miss nothing after a reconnect: what came meanwhile comes first, in order and once', async () => {
     const first = await listen(served.api.port);
     const { id } = await first.until(({ event }) => event === 'status');

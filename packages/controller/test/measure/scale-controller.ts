@@ -4,14 +4,17 @@
  *   node packages/controller/test/measure/scale-controller.ts FOLDER NODES PORT EDGE_PORT...
  */
 import { join } from 'node:path';
+// built, as it is delivered: Node needs memory of its own to run TypeScript as it is
+import {
+  createController,
+  createHealthChecks,
+  createNginxEdge,
+  type NodeRunner,
+  openSqliteStore,
+  systemClock,
+} from '@lameduck/controller';
 import { type OperationProgress, parseConfig } from '@lameduck/core';
 import { pino } from 'pino';
-import { createNginxEdge } from '../../src/adapters/nginx/edge.ts';
-import { openSqliteStore } from '../../src/adapters/sqlite/store.ts';
-import { systemClock } from '../../src/adapters/system/clock.ts';
-import { createHealthChecks } from '../../src/checks/create-checks.ts';
-import { createController } from '../../src/controller.ts';
-import type { NodeRunner } from '../../src/ports/node-runner.ts';
 
 const [folder = '', count = '3', port = '', ...edgePorts] = process.argv.slice(2);
 const nodes = Array.from({ length: Number(count) }, (_, index) => ({
