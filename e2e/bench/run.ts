@@ -1,6 +1,6 @@
 // `make bench`: each server beside its peer in one run, in turn, pair by pair; only ratios are claimed, because
 // absolute rates follow the machine.
-//   node e2e/bench/run.ts [--only speed,footprint,reload,gate] [--pairs 7] [--ms 3000] [--rows TEXT]
+//   node e2e/bench/run.ts [--only speed,observe,footprint,reload,gate] [--pairs 7] [--ms 3000] [--rows TEXT]
 //   node e2e/bench/run.ts --long [--reloads 200] [--requests 200000] [--minutes 15] [--peer-minutes 10]   lost requests
 // PM2 and Watt are installed into e2e/bench/peers by the first run. What is missing is said to be missing.
 import { parseArgs } from 'node:util';
@@ -15,7 +15,7 @@ import { requireWrk } from './wrk.ts';
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'speed,footprint,reload,gate' },
+    only: { type: 'string', default: 'speed,observe,footprint,reload,gate' },
     pairs: { type: 'string', default: '7' },
     ms: { type: 'string', default: '3000' },
     rows: { type: 'string', default: '' },
@@ -38,6 +38,14 @@ async function saySpeed(): Promise<void> {
     await compare(lameduck(2), gunicorn(2), traffic, rounds);
 }
 
+/** What it costs to look at a worker. */
+async function sayObserved(): Promise<void> {
+  const accessLog = ['--access-log', 'FOLDER/access.log'];
+  sayHead(rounds);
+  for (const options of [['--metrics'], accessLog, [...accessLog, '--access-log-format', 'combined']])
+    await compare(lameduck(1, options), lameduck(1), 'keep', rounds);
+}
+
 requireWrk();
 // the gate has no peer to install
 if (values.only !== 'gate') installPeers();
@@ -50,6 +58,7 @@ if (values.long) {
   });
 } else {
   if (parts.includes('speed')) await saySpeed();
+  if (parts.includes('observe')) await sayObserved();
   if (parts.includes('footprint'))
     await sayFootprints([bare, lameduck(2), cluster(2), pm2(2), watt(2), gunicorn(2)], 5);
   if (parts.includes('reload')) await sayReloads(rounds);

@@ -27,7 +27,8 @@ export interface Target {
   readonly name: string;
   /** What has to be there. */
   readonly needs?: string;
-  command(port: number): readonly string[];
+  /** `folder` is its own and removed after it. */
+  command(port: number, folder: string): readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly directory?: string;
   /** One process serves. */
@@ -56,13 +57,17 @@ export const bare: Target = {
   command: () => [node, join(apps, 'bare.mjs')],
 };
 
-export function lameduck(workers: number): Target {
+/** `options` of the command line; FOLDER in them is the target's own folder. */
+export function lameduck(workers: number, options: readonly string[] = []): Target {
   const entry = join(apps, 'handler.mjs');
   return {
-    name: `lameduck run -w ${workers}`,
+    name: ['lameduck run -w', workers, ...options].join(' ').replace(' FOLDER/', ' '),
     isSingle: workers === 1,
     workers,
-    command: (port) => [node, launcher, 'run', entry, '-w', String(workers), '-b', `127.0.0.1:${port}`],
+    command: (port, folder) => {
+      const words = [...options.map((word) => word.replace('FOLDER', folder)), '-w', String(workers)];
+      return [node, launcher, 'run', entry, ...words, '-b', `127.0.0.1:${port}`];
+    },
   };
 }
 
@@ -126,7 +131,7 @@ export async function startTarget(target: Target): Promise<RunningTarget> {
   const folder = temporaryFolder();
   // One process has the core that the loader has not; several have all of them.
   const pinned = target.isSingle === true ? ['taskset', '-c', '0'] : [];
-  const [program = '', ...words] = [...pinned, ...target.command(port)];
+  const [program = '', ...words] = [...pinned, ...target.command(port, folder.path)];
   const own = peerEnvironment(join(folder.path, 'pm2'));
   const startedAt = performance.now();
   const child = spawn(program, words, {

@@ -1,3 +1,4 @@
+import { subscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2Stream, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
@@ -24,14 +25,16 @@ export interface ConnectionListener {
 }
 
 /**
- * The open connections of one server with their outstanding responses. Settled on the response's and, for what
- * is left then, on the socket's `close`: after an aborted request `finish` never comes, and Node 20 forgets
- * aborted pipelined responses. Nothing here allocates a closure for a request.
+ * The open connections of one server with their outstanding responses. While it serves, a response is settled when
+ * Node's channel tells that it is finished, once for the process, and no listener is added for a request; while it
+ * drains, on the response's `close`, when Node has let go of the connection too. What is left then is settled on the
+ * socket's `close`: after an aborted request nothing is ever finished, and Node 20 forgets aborted pipelined responses.
  */
 export class ConnectionTable {
   inFlight = 0;
   answered = 0;
-  readonly #connections = new Set<Connection>();
+  /** In no order: each knows its place, and the last one takes that of one that leaves. A set is dearer. */
+  readonly #connections: Connection[] = [];
   /** Connections whose response has ended since the last look, while draining. */
   #settled: Connection[] = [];
   #isLameDuck = false;
@@ -41,7 +44,7 @@ export class ConnectionTable {
   #closeCode: CloseCode | undefined;
 
   get size(): number {
-    return this.#connections.size;
+    return this.#connections.length;
   }
 
   get isLameDuck(): boolean {
@@ -52,6 +55,8 @@ export class ConnectionTable {
   startLameDuck(listener: ConnectionListener): void {
     this.#isLameDuck = true;
     this.#listener = listener;
+    for (const { pending } of this.#connections)
+      for (const response of pending) response.on('close', onResponseClose);
     this.#markAll();
   }
 
@@ -86,7 +91,7 @@ export class ConnectionTable {
     const adopted = connectionOf(socket);
     if (adopted !== undefined) return adopted;
     const connection = createConnection(socket, this);
-    this.#connections.add(connection);
+    connection.place = this.#connections.push(connection) - 1;
     socket.on('close', onSocketClose);
     return connection;
   }
@@ -97,10 +102,10 @@ export class ConnectionTable {
     if (this.#isLameDuck) {
       if (isClosing(connection)) return false;
       if (!this.#handOff?.canMove(connection)) markResponse(connection, response);
+      response.on('close', onResponseClose);
     }
     connection.pending.push(response);
     this.inFlight += 1;
-    response.on('close', onResponseClose);
     return true;
   }
 
@@ -163,10 +168,13 @@ export class ConnectionTable {
 
   settle(connection: Connection, response: ServerResponse): void {
     const { pending, socket } = connection;
-    const index = pending[0] === response ? 0 : pending.indexOf(response);
-    if (index < 0) return;
-    if (index === 0) pending.shift();
-    else pending.splice(index, 1);
+    // Nearly always the only one.
+    if (pending.length === 1 && pending[0] === response) pending.pop();
+    else {
+      const index = pending.indexOf(response);
+      if (index < 0) return;
+      pending.splice(index, 1);
+    }
     this.inFlight -= 1;
     if (response.writableFinished) this.answered += 1;
     connection.unread = response.req.complete ? undefined : response.req;
@@ -179,19 +187,25 @@ export class ConnectionTable {
   }
 
   forget(connection: Connection): void {
-    if (!this.#connections.delete(connection)) return;
+    if (connection.place < 0) return;
+    const last = this.#connections.pop();
+    if (last !== undefined && last !== connection) {
+      this.#connections[connection.place] = last;
+      last.place = connection.place;
+    }
+    connection.place = -1;
     this.inFlight -= connection.pending.length + (connection.http2?.streams.size ?? 0);
     connection.http2?.streams.clear();
     for (const response of connection.pending) {
       if (!response.writableFinished) shared.requests.get(response.req)?.abort();
     }
     connection.pending.length = 0;
-    if (this.#connections.size === 0) this.#listener?.emptied();
+    if (this.#connections.length === 0) this.#listener?.emptied();
   }
 
   /** Destroys what may be destroyed now; never `end()`: a late request would be run and could not be answered. */
   closeIdle(budgets: IdleBudgets): void {
-    closeAmong(this.#connections, budgets, this.#handOff);
+    closeAmong(this.#connections.slice(), budgets, this.#handOff);
   }
 
   /** The same for those connections alone whose response has just ended: not all of them for each response. */
@@ -203,7 +217,7 @@ export class ConnectionTable {
 
   /** `METHOD /path` of everything unfinished. */
   names(): readonly string[] {
-    return [...this.#connections].flatMap(({ pending, session, http2 }) => [
+    return this.#connections.flatMap(({ pending, session, http2 }) => [
       ...(http2?.streams.values() ?? []),
       ...pending.map((response) => requestName(response.req)),
       ...(session === undefined ? [] : [session]),
@@ -212,13 +226,13 @@ export class ConnectionTable {
 
   /** Tells the handlers of all unfinished requests that nobody will read their answer. */
   abortRequests(): void {
-    for (const { pending } of this.#connections) {
+    for (const { pending } of this.#connections.slice()) {
       for (const response of pending) shared.requests.get(response.req)?.abort();
     }
   }
 
   destroyAll(): void {
-    for (const { socket } of this.#connections) socket.destroy();
+    for (const { socket } of this.#connections.slice()) socket.destroy();
   }
 
   counts(): Counts {
@@ -249,6 +263,18 @@ function closeAmong(
     if (mayDestroy(view, budgets)) connection.socket.destroy();
   }
 }
+
+interface FinishedMessage {
+  readonly response: ServerResponse;
+  readonly socket: Socket;
+}
+
+// One listener for the process instead of one for each response.
+subscribe('http.server.response.finish', (message) => {
+  const { response, socket } = message as FinishedMessage;
+  const connection = connectionOf(socket);
+  if (connection?.table.isLameDuck === false) connection.table.settle(connection, response);
+});
 
 function onResponseClose(this: ServerResponse): void {
   const connection = connectionOf(this.req.socket);

@@ -8,6 +8,8 @@ import type { Http2Connection } from './http2-connection.ts';
 export interface Connection {
   readonly socket: Socket;
   readonly table: ConnectionTable;
+  /** Where its table keeps it; -1 when it is over. */
+  place: number;
   /** Responses not yet flushed, oldest first: more than one only with pipelining. */
   readonly pending: ServerResponse[];
   /** A request that was answered before its body had arrived. */
@@ -38,6 +40,7 @@ export function createConnection(socket: Socket, table: ConnectionTable): Connec
   const connection: Connection = {
     socket,
     table,
+    place: -1,
     pending: [],
     unread: undefined,
     settledBytes: socket.bytesRead,

@@ -23,16 +23,16 @@ type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boole
 
 /**
  * Puts counting and probes between Node's parser and whatever listens on the server, by replacing `server.emit`:
- * the only place that all frameworks share and that `checkContinue` and `upgrade` pass too. `request` is the one
- * event of the hot path: taken without making a list of its arguments. The `connect` of HTTP/2 is a stream like others.
+ * the only place that all frameworks share and that `checkContinue` and `upgrade` pass too. `request` and `connection`
+ * are the events of the hot path: taken without making a list of their arguments. The `connect` of HTTP/2 is a stream like others.
  * Returns what ends the counting, where somebody else counts; probes and limits stay.
  */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: its inner functions share one server; apart they would be longer
 export function interceptServer(server: Server, options: InterceptOptions): () => void {
   const { table, bouncer } = options;
   const limits = limitRequests(server, options.limits);
-  const ignoreConnections = countConnections(server, table);
   let isCounting = true;
+  const ignoreSecured = countSecured(server, table);
   const emit = server.emit as Emit;
   if (options.limits.limitRequestBody > 0) continueLate(server, emit);
 
@@ -90,26 +90,24 @@ export function interceptServer(server: Server, options: InterceptOptions): () =
     }
     return false;
   }
-  server.emit = (event: string | symbol, first?: unknown, second?: unknown, ...more: unknown[]): boolean =>
-    event === 'request'
-      ? dispatchCounted(event, first as IncomingMessage, second as ServerResponse)
-      : emitCounted(event, first, second, ...more);
+  server.emit = (event: string | symbol, first?: unknown, second?: unknown, ...more: unknown[]): boolean => {
+    if (event === 'request')
+      return dispatchCounted(event, first as IncomingMessage, second as ServerResponse);
+    if (event !== 'connection') return emitCounted(event, first, second, ...more);
+    if (isCounting) table.accept(first as Socket);
+    return emit.call(server, event, first);
+  };
   return () => {
     isCounting = false;
-    ignoreConnections();
+    ignoreSecured();
   };
 }
 
-/** Returns what ends it. */
-function countConnections(server: Server, table: ConnectionTable): () => void {
-  const accept = (socket: Socket): unknown => table.accept(socket);
+/** Counts connections whose handshake is over; returns what ends it. */
+function countSecured(server: Server, table: ConnectionTable): () => void {
   const secure = (socket: Socket): void => table.secure(socket);
-  server.prependListener('connection', accept);
   if (isTlsServer(server)) server.prependListener('secureConnection', secure);
-  return () => {
-    server.removeListener('connection', accept);
-    server.removeListener('secureConnection', secure);
-  };
+  return () => server.removeListener('secureConnection', secure);
 }
 
 function streamName({ ':method': method, ':path': path }: IncomingHttpHeaders): string {

@@ -7,7 +7,7 @@ export interface ProbePaths {
 }
 
 function isPath(url: string, path: string): boolean {
-  if (path === '' || !url.startsWith(path)) return false;
+  if (path === '' || url.length < path.length || !url.startsWith(path)) return false;
   return url.length === path.length || url.charCodeAt(path.length) === 63; // ?
 }
 

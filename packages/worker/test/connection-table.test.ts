@@ -126,3 +126,32 @@ test('a CONNECT tunnel is a session, not in flight, until its socket closes', as
   await quiet();
   assert.equal(counts().sessions, 0);
 });
+
+test('counts stay exact when connections leave in any order, and what is left is aborted', async () => {
+  const signals = new Map<string | undefined, AbortSignal>();
+  handle = (request) => void signals.set(request.url, requestSignal(request));
+  const clients = await Promise.all([0, 1, 2, 3, 4].map(() => RawClient.connect(port)));
+  for (const [index, client] of clients.entries()) client.get(`/${index}`);
+  await eventually(() => inFlight() === 5);
+  for (const [count, index] of [0, 4, 2, 1, 3].entries()) {
+    clients[index]?.close();
+    await eventually(() => counts().open === 4 - count);
+    assert.equal(inFlight(), 4 - count);
+    assert.equal(signals.get(`/${index}`)?.aborted, true);
+    assert.equal([...signals.values()].filter((signal) => signal.aborted).length, count + 1);
+  }
+});
+
+test('nothing is added to a response while the server serves', async () => {
+  let listeners = -1;
+  handle = (_request, response) => {
+    listeners = response.listenerCount('close');
+    response.end('ok');
+  };
+  const client = await RawClient.connect(port);
+  client.get('/ok');
+  await client.received(/ok$/);
+  assert.equal(listeners, 0);
+  client.close();
+  await quiet();
+});
