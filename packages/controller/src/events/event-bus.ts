@@ -3,8 +3,8 @@ import type { ApiEventName, ApiEvents } from '@lameduck/core';
 import type { Clock } from '../ports/clock.ts';
 import { EventRing } from './event-ring.ts';
 
-/** Events that come within this time are one write for each listener. */
-const flushMs = 20;
+/** Events that come within this time are one write for each listener: the longer, the more of them there are. */
+const flushMs = (listeners: number): number => Math.min(80, 20 + listeners);
 /** How long events are kept on being made after the last listener left: one that comes back has missed nothing. */
 const lingerMs = 30_000;
 const mostFrames = 10_000;
@@ -59,7 +59,8 @@ export class EventBus {
     this.#number += 1;
     const text = formatEvent(this.lastId, name, data);
     this.#ring.push({ number: this.#number, text });
-    if (this.#pending.length === 0) this.#cancelFlush = this.#clock.schedule(flushMs, () => this.#flush());
+    if (this.#pending.length === 0)
+      this.#cancelFlush = this.#clock.schedule(flushMs(this.#listeners.size), () => this.#flush());
     this.#pending.push(text);
   }
 

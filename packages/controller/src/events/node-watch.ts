@@ -1,4 +1,4 @@
-import type { NodeRecord } from '../node-record.ts';
+import { type NodeRecord, noteState } from '../node-record.ts';
 
 /** What is compared of a node: everything that its status shows but times. */
 type Seen = ReturnType<typeof look>;
@@ -20,10 +20,14 @@ export class NodeWatch {
     this.#seen = this.#records.map(look);
   }
 
-  changed(): readonly NodeRecord[] {
+  /** `now` is when a state that is new has begun. */
+  changed(now: number): readonly NodeRecord[] {
     const changed: NodeRecord[] = [];
-    for (const [place, record] of this.#records.entries()) {
-      if (isAsSeen(record, this.#seen[place])) continue;
+    // without an iterator: this runs ten times a second, and mostly finds nothing
+    for (let place = 0; place < this.#records.length; place += 1) {
+      const record = this.#records[place];
+      if (record === undefined || isAsSeen(record, this.#seen[place])) continue;
+      noteState(record, now);
       this.#seen[place] = look(record);
       changed.push(record);
     }
@@ -31,7 +35,8 @@ export class NodeWatch {
   }
 }
 
-function look({ shown, health, process, operation, inFlight, weight, reason, out, details }: NodeRecord) {
+function look(record: NodeRecord) {
+  const { shown, health, process, operation, inFlight, weight, leavingPid, reason, out, details } = record;
   return {
     state: shown.state,
     since: shown.since,
@@ -40,7 +45,7 @@ function look({ shown, health, process, operation, inFlight, weight, reason, out
     changedAt: health.change?.atMs,
     lastCheck: health.last?.detail,
     pid: process?.pid,
-    ...{ inFlight, weight, reason, details },
+    ...{ inFlight, weight, leavingPid, reason, details },
     kind: operation?.kind,
     phase: operation?.phase,
     beganAt: operation?.beganAt,
@@ -55,6 +60,7 @@ function isAsSeen(record: NodeRecord, seen: Seen | undefined): boolean {
     seen.since === shown.since &&
     seen.inFlight === record.inFlight &&
     seen.weight === record.weight &&
+    seen.leavingPid === record.leavingPid &&
     seen.details === record.details &&
     seen.reasonsOut === record.out.size &&
     seen.pid === record.process?.pid &&

@@ -116,10 +116,8 @@ export class ServiceEvents {
   }
 
   #compare(): void {
-    const { records, clock, viewNode } = this.#sources;
-    const now = clock.now();
-    for (const record of records) noteState(record, now);
-    for (const record of this.#nodes.changed()) this.bus.publish('node', viewNode(record));
+    const { clock, viewNode } = this.#sources;
+    for (const record of this.#nodes.changed(clock.now())) this.bus.publish('node', viewNode(record));
     this.#compareFlags();
     if (!this.#areEdgesDue) return;
     this.#areEdgesDue = false;
@@ -148,7 +146,9 @@ export class ServiceEvents {
 
   async #refresh(): Promise<void> {
     this.checks.flush();
-    const { records, refreshNode } = this.#sources;
+    const { records, clock, refreshNode } = this.#sources;
+    // a state that follows from none of the fields that are compared each time
+    for (const record of records) noteState(record, clock.now());
     const count = Math.min(nodesInTurn, records.length);
     const turn = Array.from({ length: count }, (_, step) => records[(this.#turn + step) % records.length]);
     this.#turn = (this.#turn + count) % Math.max(1, records.length);
