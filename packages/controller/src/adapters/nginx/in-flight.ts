@@ -1,9 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { isLiving, readArguments, readProcess } from '../../processes/identity.ts';
 import type { GateReading } from './control-client.ts';
 import { openMark } from './gate-count-lua.ts';
 import { lookAtMaster, type Opened } from './opened.ts';
 import type { ResolvedNode } from './resolve-nodes.ts';
 import { createSocketCounter } from './sockets.ts';
+
+/** A little more than the period of the workers' timers (gate-count-lua.ts). */
+const tellMs = 150;
+const lookMs = 10;
 
 /** What the gate's counters say of one node. */
 export interface CountedInFlight {
@@ -158,12 +163,29 @@ async function takeLook(opened: Opened): Promise<Look> {
 }
 
 async function readCounters(opened: Opened): Promise<(node: string) => number> {
-  // bounded by the client itself: who asked first must not end it for the others
-  const reading = await opened.client.readGate(new AbortController().signal);
+  const reading = await readTold(opened);
   const tally = tallyGate(reading, isNginx);
   if (tally.gone.length > 0)
     await opened.client.forget(tally.gone, new AbortController().signal).catch(() => undefined);
   return tally.count;
+}
+
+/** After a change each worker tells what it has under way, at the latest when its timer comes; before, no number is known. */
+async function readTold(opened: Opened): Promise<GateReading> {
+  for (const until = performance.now() + tellMs; ; ) {
+    // bounded by the client itself: who asked first must not end it for the others
+    const reading = await opened.client.readGate(new AbortController().signal);
+    if (performance.now() >= until || !isAnyoneSilent(reading)) return reading;
+    await delay(lookMs);
+  }
+}
+
+function isAnyoneSilent({ state, counters }: GateReading): boolean {
+  return [...counters].some(([key, value]) => {
+    if (value < openMark || !key.startsWith('u:')) return false;
+    const [, pid, epoch] = key.split(':');
+    return Number(epoch) < state.epoch && isNginx(Number(pid));
+  });
 }
 
 /** Whether the process is one of nginx, whoever's. */
