@@ -22,8 +22,7 @@ local function wait_for_a_node(id)
       return ngx.exit(503)
     end
     ngx.sleep(math.max(0.02, math.min(0.1, waited / 20)))
-    local now = dict:get("state")
-    if now ~= state then refresh(now) end
+    follow_state()
   end
   end_wait(id)
 end
@@ -33,8 +32,7 @@ function gate.hold()
   local was_held = held[id]
   held[id] = nil
   if not was_held and ngx.var.lameduck_again ~= "1" then return ngx.exit(502) end
-  local now = dict:get("state")
-  if now ~= state then refresh(now) end
+  follow_state()
   if #rest == 0 then wait_for_a_node(id) end
   if not was_held then return ngx.exec("@lameduck_last") end
 end

@@ -82,6 +82,14 @@ local function refresh(text)
   until text == state
 end
 
+-- Whether there was something to follow.
+local function follow_state()
+  local now = dict:get("state")
+  if now == state then return false end
+  refresh(now)
+  return true
+end
+
 -- A worker that has nothing to do notices a change, too. Timers end in a worker that is shutting down: it may not notice the
 -- next change, and so picks for itself what it still gets.
 local function watch(is_ending)
@@ -91,8 +99,7 @@ local function watch(is_ending)
     return tell_placed()
   end
   settle()
-  local now = dict:get("state")
-  if now ~= state then refresh(now) end
+  follow_state()
 end
 
 local function start()
@@ -177,18 +184,11 @@ local function pick_ourselves(id)
   return true
 end
 
-local function is_state_old()
-  local now = dict:get("state")
-  if now == state then return false end
-  refresh(now)
-  return true
-end
-
 local function pick_natively(id)
   local at = ngx.now()
   if at ~= told_at then
     local value = open_count(at)
-    if (not value or value >= MARK) and is_state_old() then return false end
+    if (not value or value >= MARK) and follow_state() then return false end
   end
   native_count = native_count + 1
   requests[id] = unknown_key
@@ -203,8 +203,7 @@ local gate = {}
 function gate.balance_last()
   local id = request_id()
   begin_try(id)
-  local now = dict:get("state")
-  if now ~= state then refresh(now) end
+  follow_state()
   repeat until pick_ourselves(id)
 end
 

@@ -42,11 +42,15 @@ export function countByGate(
   return { count: tally.count(node), gone: tally.gone };
 }
 
+interface Tally {
+  readonly count: (node: string) => number;
+  readonly gone: readonly number[];
+  /** Each worker has told what it has under way since the last change. */
+  readonly isTold: boolean;
+}
+
 /** The same for every node, from one pass over the counters. */
-export function tallyGate(
-  { state, counters }: GateReading,
-  isWorker: (pid: number) => boolean,
-): { readonly count: (node: string) => number; readonly gone: readonly number[] } {
+export function tallyGate({ state, counters }: GateReading, isWorker: (pid: number) => boolean): Tally {
   const living = new Map<number, boolean>();
   const known = new Map<string, number>();
   const unknown: (Unplaced & { readonly epoch: number })[] = [];
@@ -70,7 +74,8 @@ export function tallyGate(
     if (state.out.has(node) && maybe.some(({ isOpen }) => isOpen)) return Number.POSITIVE_INFINITY;
     return maybe.reduce((sum, one) => sum + one.count, known.get(node) ?? 0);
   };
-  return { count, gone: [...living].filter(([, isLiving]) => !isLiving).map(([pid]) => pid) };
+  const gone = [...living].filter(([, isLiving]) => !isLiving).map(([pid]) => pid);
+  return { count, gone, isTold: !unknown.some(({ epoch, isOpen }) => isOpen && epoch < state.epoch) };
 }
 
 /**
@@ -163,29 +168,21 @@ async function takeLook(opened: Opened): Promise<Look> {
 }
 
 async function readCounters(opened: Opened): Promise<(node: string) => number> {
-  const reading = await readTold(opened);
-  const tally = tallyGate(reading, isNginx);
+  const tally = await readTold(opened);
   if (tally.gone.length > 0)
     await opened.client.forget(tally.gone, new AbortController().signal).catch(() => undefined);
   return tally.count;
 }
 
 /** After a change each worker tells what it has under way, at the latest when its timer comes; before, no number is known. */
-async function readTold(opened: Opened): Promise<GateReading> {
+async function readTold(opened: Opened): Promise<Tally> {
   for (const until = performance.now() + tellMs; ; ) {
     // bounded by the client itself: who asked first must not end it for the others
     const reading = await opened.client.readGate(new AbortController().signal);
-    if (performance.now() >= until || !isAnyoneSilent(reading)) return reading;
+    const tally = tallyGate(reading, isNginx);
+    if (tally.isTold || performance.now() >= until) return tally;
     await delay(lookMs);
   }
-}
-
-function isAnyoneSilent({ state, counters }: GateReading): boolean {
-  return [...counters].some(([key, value]) => {
-    if (value < openMark || !key.startsWith('u:')) return false;
-    const [, pid, epoch] = key.split(':');
-    return Number(epoch) < state.epoch && isNginx(Number(pid));
-  });
 }
 
 /** Whether the process is one of nginx, whoever's. */
