@@ -4,13 +4,20 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { noBrowser } from '../../packages/console/test/support/browser.ts';
 import { assertNothingLost } from '../support/assertions.ts';
-import { act, askSlowly, everywhere, isIn, message, problemsOf } from '../support/console-page.ts';
+import {
+  act,
+  askSlowly,
+  everyNodeAnswers,
+  everywhere,
+  isIn,
+  message,
+  problemsOf,
+} from '../support/console-page.ts';
 import { consoleTokens, hashToken, type Page, serveConsole } from '../support/console-service.ts';
 import { edgeProcesses } from '../support/edge-processes.ts';
 import { copyPackage } from '../support/package-copy.ts';
 import { makeRunFolder } from '../support/run-service.ts';
 import { underLoad } from '../support/under-load.ts';
-import { until } from '../support/until.ts';
 
 const token = consoleTokens.operator;
 const load = { connections: { get: 2, fresh: 2, post: 2, slow: 2, upload: 1, stream: 1 } };
@@ -58,9 +65,7 @@ describe('the console of a real daemon in trouble', { skip: noBrowser, timeout: 
       await page.getByRole('heading', fine).waitFor();
       const ledger = await underLoad(world.service, load, async () => {
         const slow = askSlowly(world, Array<number>(6).fill(5000));
-        await until('every node has one', async () =>
-          (await world.status()).nodes.every(({ inFlight }) => inFlight > 1),
-        );
+        await everyNodeAnswers(world);
         for (const key of ['j', 'j', 'd']) await page.keyboard.press(key);
         await page.getByRole('dialog', { name: 'Drain b?' }).getByText('2 of 3 stay in rotation').waitFor();
         assert.deepEqual(await problemsOf(page), [], 'the question');
@@ -114,9 +119,7 @@ describe('the console of a real daemon in trouble', { skip: noBrowser, timeout: 
     const page = await world.open({ token });
     const ledger = await underLoad(world.service, load, async () => {
       const slow = askSlowly(world, everywhere);
-      await until('every node has one', async () =>
-        (await world.status()).nodes.every(({ inFlight }) => inFlight > 1),
-      );
+      await everyNodeAnswers(world);
       await act(page, 'Restart', 'c');
       await page.getByRole('article', { name: 'Restart c' }).getByText('1 of 1 edge has proved').waitFor();
       await world.kill();

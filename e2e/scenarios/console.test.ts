@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { noBrowser } from '../../packages/console/test/support/browser.ts';
 import { assertNothingLost } from '../support/assertions.ts';
-import { act, askSlowly, everywhere, isIn, message } from '../support/console-page.ts';
+import { act, askSlowly, everyNodeAnswers, everywhere, isIn, message } from '../support/console-page.ts';
 import { consoleHosts, consoleTokens, type Page, serveConsole } from '../support/console-service.ts';
 import { underLoad } from '../support/under-load.ts';
 import { until } from '../support/until.ts';
@@ -179,9 +179,7 @@ describe('the console of a real daemon', { skip: noBrowser, timeout: 240_000 }, 
     const page = await world.open({ token });
     const ledger = await underLoad(world.service, load, async () => {
       const slow = askSlowly(world, everywhere);
-      await until('every node has one', async () =>
-        (await world.status()).nodes.every(({ inFlight }) => inFlight > 1),
-      );
+      await everyNodeAnswers(world);
       await act(page, 'Drain', 'c');
       await page.getByRole('article', { name: 'Drain c' }).getByText('1 of 1 edge has proved').waitFor();
       await until('it waits for the answers', async () =>
@@ -213,9 +211,7 @@ describe('the console of a real daemon', { skip: noBrowser, timeout: 240_000 }, 
     const ledger = await underLoad(world.service, load, async () => {
       // the first node cannot leave before its own is answered
       const slow = askSlowly(world, everywhere);
-      await until('every node has one', async () =>
-        (await world.status()).nodes.every(({ inFlight }) => inFlight > 1),
-      );
+      await everyNodeAnswers(world);
       await page.keyboard.press('o');
       await page.getByRole('dialog').getByRole('button', { name: 'Roll out' }).click();
       const card = page.locator('[data-rollout]');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { ConsoleWorld, Page } from './console-service.ts';
 import { projectRoot } from './service-config.ts';
+import { until } from './until.ts';
 
 /** Not by name: its types are those of a browser, which these tests have not. */
 const inspect = join(projectRoot, 'packages/console/test/support/inspect.ts');
@@ -31,6 +32,13 @@ export function askSlowly(world: ConsoleWorld, times: readonly number[]): Promis
   const answers = times.map((ms) => fetch(`${world.service.url}/slow?ms=${ms}`));
   return Promise.all(answers).then((all) =>
     assert.deepEqual(new Set(all.map(({ status }) => status)), new Set([200])),
+  );
+}
+
+/** Resolves when each node has more than one request that it has not answered. */
+export function everyNodeAnswers(world: ConsoleWorld): Promise<void> {
+  return until('every node has requests', async () =>
+    (await world.status()).nodes.every(({ inFlight }) => inFlight > 1),
   );
 }
 
