@@ -100,6 +100,12 @@ function createLameduckReload(name: string, more: readonly string[]): ReloadKind
 
 export const lameduckReload: ReloadKind = createLameduckReload('lameduck', []);
 
+/** As fast as it can. */
+export const lameduckFastReload: ReloadKind = createLameduckReload('lameduck --min-ready 0', [
+  '--min-ready',
+  '0',
+]);
+
 /** Its application is asked for what clients ask for before a worker is ready. */
 export const lameduckWarmReload: ReloadKind = createLameduckReload('lameduck --warm-up /fast', [
   '--warm-up',

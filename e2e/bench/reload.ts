@@ -6,6 +6,7 @@ import { median, say, spread } from './figures.ts';
 import {
   foreignStarts,
   gunicornReload,
+  lameduckFastReload,
   lameduckReload,
   lameduckWarmReload,
   pm2Reload,
@@ -13,6 +14,14 @@ import {
   type ReloadPeer,
 } from './reload-peers.ts';
 
+const reloadKinds = [
+  lameduckReload,
+  lameduckFastReload,
+  lameduckWarmReload,
+  foreignStarts,
+  pm2Reload,
+  gunicornReload,
+];
 const kinds = [lameduckReload, pm2Reload, gunicornReload];
 const workers = 2;
 /** Short requests: their latency shows what a reload adds, and no drain waits for a slow one. */
@@ -27,7 +36,7 @@ export async function sayReloads({ pairs, runMs, rows }: Rounds): Promise<void> 
   say(`${total} connections, 15 requests/s on each; medians (least to most)\n`);
   say('| reload | p99 at rest | p99 during | ratio | reloads | lost of | one reload of 4, at rest |');
   say('|---|---|---|---|---|---|---|');
-  for (const kind of [lameduckReload, lameduckWarmReload, foreignStarts, pm2Reload, gunicornReload]) {
+  for (const kind of reloadKinds) {
     if (!kind.name.includes(rows) || isMissing(kind)) continue;
     const cells = await measureLatency(kind, pairs, runMs);
     const ofFour = kind === foreignStarts ? '–' : `${Math.round(await timeOfFour(kind))} ms`;

@@ -1,7 +1,8 @@
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** Milliseconds of `"250ms"`, `"1.5s"`, `"2m"`, `"1h"`; `undefined` for anything else (a bare number has no unit). */
+/** Milliseconds of `"250ms"`, `"1.5s"`, `"2m"`, `"1h"`; `undefined` for anything else: only 0 needs no unit. */
 export function parseDurationMs(text: string): number | undefined {
+  if (text.trim() === '0') return 0;
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text.trim());
   const amount = match?.[1];
   const unit = unitMs[match?.[2] ?? ''];

@@ -47,6 +47,7 @@ function budgetMs({ state: { settings } }: Draft, worker: PoolWorker, name: Time
     respawn: backOffMs(worker.crashes),
     boot: settings.bootTimeoutMs,
     ready: settings.readyTimeoutMs,
+    available: settings.minReadyMs,
     healthy: settings.healthyMs,
     heartbeat: settings.heartbeatTimeoutMs,
     deadline: settings.deadlineMs,

@@ -16,7 +16,7 @@ function isLeaving(worker: PoolWorker): boolean {
  */
 export function settleWorn(draft: Draft): void {
   const { target, settings, generation } = draft.state;
-  retireSurplus(draft, (worker) => worker.state === 'ready', target);
+  retireSurplus(draft, (worker) => worker.isAvailable === true, target);
   const { workers } = draft.state;
   const room = settings.maxRecycling - workers.filter(isLeaving).length;
   const most = target + Math.max(0, Math.min(workers.filter(isWorn).length, room));

@@ -16,6 +16,8 @@ export interface PoolSettings {
   readonly deadlineMs: number;
   /** The same for a quick stop. */
   readonly quickMs: number;
+  /** A new worker that has been ready this long is available: only then another one leaves for it. */
+  readonly minReadyMs: number;
   /** A worker that was ready this long has made good the crashes of its predecessors. */
   readonly healthyMs: number;
 }
@@ -31,6 +33,8 @@ export interface PoolWorker {
   /** Crashes in a row of this place. */
   readonly crashes: number;
   readonly isKilled: boolean;
+  /** Ready for `minReadyMs`. */
+  readonly isAvailable?: boolean;
   /** Served enough, or grew too large: to be replaced, ready-first. */
   readonly isWorn?: boolean;
   /** Why it could not start, in the worker's own words. */
@@ -73,7 +77,7 @@ export type PoolState =
     })
   | (Common & { readonly phase: 'stopped'; readonly exitCode: number });
 
-export type TimerName = 'respawn' | 'boot' | 'ready' | 'healthy' | 'heartbeat' | 'deadline';
+export type TimerName = 'respawn' | 'boot' | 'ready' | 'available' | 'healthy' | 'heartbeat' | 'deadline';
 
 /** A timer belongs to one place; starting it again replaces it. */
 export interface PoolTimer {

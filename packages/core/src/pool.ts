@@ -16,9 +16,9 @@
  * 1. `exit` is told at most once, and never while a process is left.
  * 2. A spawn fills a missing place, or keeps all processes within target + extraWorkers.
  * 3. Only places with a process are signalled; nothing is terminated twice.
- * 4. A failed reload signals no ready worker. New workers that became ready before the failure stay: they serve, and
- *    the capacity they took over cannot be given back, because what is on the disk now is what failed.
- * 5. In a reload no old worker is told to leave unless enough others are ready to hold the target.
+ * 4. A failed reload signals no available worker. New workers that became available before the failure stay: they serve,
+ *    and the capacity they took over cannot be given back, because what is on the disk now is what failed.
+ * 5. In a reload no old worker is told to leave unless enough others are available to hold the target.
  * 6. Nothing is spawned once the stop has begun. A failure after the first success never stops the pool.
  * 7. Each reload ticket is answered exactly once.
  * 8. A worn worker leaves only when its replacement is ready; all processes stay within target + maxRecycling.
@@ -179,6 +179,9 @@ function fire(draft: Draft, worker: PoolWorker, timer: PoolTimer): void {
       if (worker.state === 'ready')
         giveUpOn(draft, worker, 'silent', `was silent for ${heartbeatTimeoutMs} ms`);
       return;
+    case 'available':
+      change(draft, { ...worker, isAvailable: true });
+      return;
     case 'healthy':
       change(draft, { ...worker, crashes: 0 });
       return;
@@ -193,8 +196,10 @@ function fire(draft: Draft, worker: PoolWorker, timer: PoolTimer): void {
 }
 
 function becomeReady(draft: Draft, worker: PoolWorker): void {
-  change(draft, { ...worker, state: 'ready' });
+  const isAvailable = draft.state.settings.minReadyMs === 0;
+  change(draft, { ...worker, state: 'ready', isAvailable });
   draft.effects.push({ type: 'cancelTimers', id: worker.id });
+  if (!isAvailable) startTimer(draft, worker, 'available');
   startTimer(draft, worker, 'heartbeat');
   startTimer(draft, worker, 'healthy');
   if (draft.state.phase === 'starting') draft.state = { ...draft.state, phase: 'ready' };
@@ -254,8 +259,7 @@ function endReload(draft: Draft, message?: string): void {
   if (draft.state.phase !== 'reloading') return;
   const { fresh, tickets, ...common } = draft.state;
   draft.state = { ...common, phase: 'ready', generation: message === undefined ? fresh : common.generation };
-  for (const worker of common.workers)
-    if (worker.generation === fresh && worker.state === 'booting') retire(draft, worker);
+  dropComing(draft, fresh);
   draft.effects.push({
     type: 'replyReload',
     tickets,
@@ -263,14 +267,26 @@ function endReload(draft: Draft, message?: string): void {
   });
 }
 
+/** New, and not available yet: no other worker leaves for it. */
+function isComing(worker: PoolWorker, fresh: number): boolean {
+  return worker.generation === fresh && worker.state !== 'draining' && worker.isAvailable !== true;
+}
+
+/** What boots for a reload that is over; what serves already only where enough others do. */
+function dropComing(draft: Draft, fresh: number): void {
+  const { workers, target } = draft.state;
+  for (const worker of workers)
+    if (worker.generation === fresh && worker.state === 'booting') retire(draft, worker);
+  const others = workers.filter((worker) => worker.state === 'ready' && !isComing(worker, fresh)).length;
+  retireSurplus(draft, (worker) => isComing(worker, fresh), Math.max(0, target - others));
+}
+
 /** One by one and start-first: what is missing, then what is too much, then the next replacement or the end. */
 function settleReload(draft: Draft, fresh: number): void {
   fillPlaces(draft, fresh);
-  const isFreshBooting = (worker: PoolWorker): boolean =>
-    worker.generation === fresh && worker.state === 'booting';
-  retireSurplus(draft, (worker) => !isFreshBooting(worker));
+  retireSurplus(draft, (worker) => !isComing(worker, fresh));
   const { workers, target, settings } = draft.state;
-  if (workers.some(isFreshBooting)) return;
+  if (workers.some((worker) => isComing(worker, fresh))) return;
   const old = staying(draft).filter((worker) => worker.generation !== fresh).length;
   if (old === 0) {
     endReload(draft);

@@ -175,6 +175,12 @@ const deadlines = {
     defaults.startupTimeoutMs,
     'most time from the start of a worker until it is ready',
   ),
+  minReady: setting(
+    'Deadlines',
+    duration,
+    defaults.minReadyMs,
+    'how long a new worker serves beside the one it replaces before that leaves; a reload in which it dies meanwhile fails. Not with --reload',
+  ),
   heartbeatTimeout: setting(
     'Deadlines',
     duration,

@@ -54,7 +54,7 @@ export const duration: SettingType<number> = {
   wanted: 'a duration such as 500ms, 30s or 2m',
   show: (ms) => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`),
   schema: reading((input) => {
-    const ms = typeof input === 'string' ? parseDurationMs(input) : undefined;
+    const ms = typeof input === 'string' || input === 0 ? parseDurationMs(String(input)) : undefined;
     return ms !== undefined && ms <= longestMs ? ms : undefined;
   }),
 };

@@ -99,6 +99,7 @@ describe('parseDurationMs', () => {
     assert.equal(parseDurationMs('1.5s'), 1500);
     assert.equal(parseDurationMs('250ms'), 250);
     assert.equal(parseDurationMs('2m'), 120_000);
+    assert.equal(parseDurationMs('0'), 0);
     for (const bad of ['30', '', 's', '-1s', '1 day', '1e3ms']) assert.equal(parseDurationMs(bad), undefined);
   });
 

@@ -10,6 +10,7 @@ const settings = {
   bootTimeoutMs: 1000,
   readyTimeoutMs: 2000,
   heartbeatTimeoutMs: 3000,
+  minReadyMs: 0,
   deadlineMs: 4000,
   quickMs: 500,
   healthyMs: 5000,

@@ -19,6 +19,7 @@ const settings: PoolSettings = {
   bootTimeoutMs: 1000,
   readyTimeoutMs: 2000,
   heartbeatTimeoutMs: 3000,
+  minReadyMs: 0,
   deadlineMs: 4000,
   quickMs: 500,
   healthyMs: 5000,
@@ -35,8 +36,8 @@ class World {
   readonly exits: number[] = [];
   readonly outcomes: string[] = [];
 
-  constructor(target: number) {
-    this.state = initialPool(settings, target);
+  constructor(target: number, minReadyMs = 0) {
+    this.state = initialPool({ ...settings, minReadyMs }, target);
     this.send({ type: 'startRequested' });
   }
 
@@ -112,6 +113,9 @@ function assertStep(before: PoolState, after: PoolState, effects: readonly PoolE
   const isFailedReload = hasFailed && after.phase !== 'stopping' && after.phase !== 'stopped';
   const isStopping = after.phase === 'stopping' || after.phase === 'stopped';
   const ready = after.workers.filter((worker) => worker.state === 'ready');
+  const counting = ready.filter(
+    (worker) => !isReloading || worker.generation !== after.fresh || worker.isAvailable === true,
+  );
   for (const effect of effects) {
     if (effect.type === 'replyReload' && effect.outcome.type === 'done')
       assert.ok(
@@ -119,8 +123,11 @@ function assertStep(before: PoolState, after: PoolState, effects: readonly PoolE
         'a reload ended before all new workers were ready',
       );
     if (effect.type !== 'terminateWorker' || isStopping || !isReady(before, effect.id)) continue;
-    assert.ok(!isFailedReload, 'a failed reload signalled a ready worker');
-    assert.ok(ready.length >= after.target, 'a ready worker left before its replacement was ready');
+    const isUnavailable = before.workers.some(
+      ({ id, isAvailable }) => id === effect.id && isAvailable !== true,
+    );
+    assert.ok(!isFailedReload || isUnavailable, 'a failed reload signalled an available worker');
+    assert.ok(counting.length >= after.target, 'a ready worker left before its replacement was available');
   }
 }
 
@@ -220,19 +227,20 @@ function play(world: World, one: Move): void {
 
 const run = fc.record({
   target: fc.integer({ min: 1, max: 4 }),
+  minReadyMs: fc.constantFrom(0, 100),
   // Most histories begin with a pool that is up: one that fails before gives up, and its history is short.
   isUp: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
   history,
 });
 type Run = typeof run extends fc.Arbitrary<infer Value> ? Value : never;
 
-function readyPool(target: number): World {
-  const world = new World(target);
+function readyPool(target: number, minReadyMs = 0): World {
+  const world = new World(target, minReadyMs);
   for (let id = 1; id <= target; id++) world.send({ type: 'workerReady', id });
   return world;
 }
-function playAll({ target, isUp, history: [running, ending] }: Run): World {
-  const world = isUp ? readyPool(target) : new World(target);
+function playAll({ target, minReadyMs, isUp, history: [running, ending] }: Run): World {
+  const world = isUp ? readyPool(target, minReadyMs) : new World(target, minReadyMs);
   for (const one of [...running, ...ending]) play(world, one);
   return world;
 }
@@ -284,7 +292,9 @@ describe('pool: every history that calms down', () => {
         for (let n = 0; n < 200; n++) {
           const booting = world.state.workers.find((worker) => worker.state === 'booting');
           const leaving = world.state.workers.find((worker) => worker.state === 'draining');
-          const waiting = [...world.timers.values()].find((timer) => timer.name === 'respawn');
+          const waiting = [...world.timers.values()].find(
+            ({ name }) => name === 'respawn' || name === 'available',
+          );
           if (booting !== undefined) world.send({ type: 'workerReady', id: booting.id });
           else if (leaving !== undefined)
             world.send({ type: 'workerExited', id: leaving.id, code: 0, signal: null });
@@ -347,6 +357,29 @@ describe('pool: reload', () => {
     assert.ok(effects.some((effect) => effect.type === 'killWorker' && effect.id === 2));
     assert.deepEqual(world.outcomes, ['failed']);
     assert.deepEqual(terminated(effects), []);
+  });
+
+  it('lets a new worker serve for a while before an old one leaves for it', () => {
+    const world = readyPool(2, 100);
+    const available = (id: number): PoolEvent => ({ type: 'timerFired', timer: { name: 'available', id } });
+    world.send({ type: 'reloadRequested', ticket: 1 });
+    assert.deepEqual(terminated(world.send({ type: 'workerReady', id: 3 })), []);
+    assert.equal(world.processes.size, 3);
+    assert.deepEqual(terminated(world.send(available(3))), [1]);
+    world.send(exited(1));
+    assert.deepEqual(terminated(world.send({ type: 'workerReady', id: 4 })), []);
+    assert.deepEqual(world.outcomes, []);
+    assert.deepEqual(terminated(world.send(available(4))), [2]);
+    assert.deepEqual(world.outcomes, ['done']);
+  });
+
+  it('fails, with the old generation untouched, where a new worker dies before it was available', () => {
+    const world = readyPool(2, 100);
+    world.send({ type: 'reloadRequested', ticket: 1 });
+    world.send({ type: 'workerReady', id: 3 });
+    assert.deepEqual(terminated(world.send(exited(3, 1))), []);
+    assert.deepEqual(world.outcomes, ['failed']);
+    assert.deepEqual([world.state.generation, [...world.processes]], [1, [1, 2]]);
   });
 
   it('R17: coalesces all requests that come during a reload into one more', () => {

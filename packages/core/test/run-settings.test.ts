@@ -59,12 +59,15 @@ describe('settings: where a value comes from', () => {
         LAMEDUCK_IMPORT: './a.js, ./b.js',
         LAMEDUCK_MAX_MEMORY: '300MB',
         LAMEDUCK_READY_TIMEOUT: '1.5s',
+        LAMEDUCK_MIN_READY: '0',
       },
+      file: file({ requestTimeout: 0 }),
     });
     assert.deepEqual(
       [settings.hangStack, settings.import, settings.maxMemory, settings.readyTimeout],
       [false, ['./a.js', './b.js'], 314_572_800, 1500],
     );
+    assert.deepEqual([settings.minReady, settings.requestTimeout], [0, 0]);
   });
 });
 

@@ -15,6 +15,7 @@ export function poolSettings(options: MasterOptions): PoolSettings {
     bootTimeoutMs,
     readyTimeoutMs,
     heartbeatTimeoutMs,
+    minReadyMs: options.minReadyMs ?? 0,
     deadlineMs: graceMs + killMarginMs,
     quickMs,
     healthyMs,

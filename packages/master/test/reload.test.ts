@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import {
+  application,
   applicationThatNeverStarts,
   applicationThatThrows,
   MasterProcess,
@@ -82,6 +83,38 @@ it('R5: new code that never becomes ready is killed at the ready timeout; the ol
     before,
   );
   assert.equal((await ask(port, '/')).status, 200);
+});
+
+it('keeps the old generation where a new worker dies before it has been ready for the minimum time', async (test) => {
+  const master = new MasterProcess(test, { minReadyMs: 10_000 });
+  await master.ready();
+  const before = (await master.status()).workers.map((worker) => worker.pid);
+  master.deploy(`${application}\nexport const startup = () => void setTimeout(() => process.exit(7), 300);`);
+  const answer = await master.control('POST', '/reload');
+  assert.equal(answer.body.error?.code, 'reloadFailed');
+  assert.match(answer.body.error?.message ?? '', /exited with code 7/);
+  const { workers, generation } = await master.status();
+  assert.deepEqual([generation, workers.map((worker) => worker.pid)], [1, before]);
+  assert.ok(master.log.some((line) => line.worker === 3 && line.to === 'ready'));
+});
+
+it('lets a new worker serve beside the old one for the minimum time; nothing is lost', async (test) => {
+  const minReadyMs = 400;
+  const master = new MasterProcess(test, { minReadyMs });
+  const load = new Load(await master.ready(), { keepAlive: 4, thoughtful: 4, fresh: 4 });
+  assert.equal((await master.control('POST', '/reload')).status, 200);
+  await load.stop();
+  const at = (worker: number, to: string): number =>
+    master.log.find((line) => line.worker === worker && line.to === to)?.time ?? Number.NaN;
+  const besides = [at(1, 'draining') - at(3, 'ready'), at(2, 'draining') - at(4, 'ready')];
+  test.diagnostic(`${load.sent} requests, ${load.losses.length} lost, side by side for ${besides} ms`);
+  // log times and timers are whole milliseconds
+  assert.ok(
+    besides.every((ms) => ms >= minReadyMs - 2),
+    `${besides} ms`,
+  );
+  assert.deepEqual(load.losses, []);
+  assertLedger(master.directory, load.sent);
 });
 
 it('R17: HUP reloads; more of them during a reload become one more', async (test) => {

@@ -1,4 +1,5 @@
 import { type Connection, viewConnection } from '../connection.ts';
+import { Pace } from './pace.ts';
 import { type ConnectionHandle, handleOf, isBetweenRequests, isTransferable } from './transferable.ts';
 import { mayHandOff } from './verdict.ts';
 
@@ -28,6 +29,7 @@ export class HandOffSender {
   readonly #moving = new Set<Connection>();
   readonly #waiting = new Set<Connection>();
   readonly #staying = new WeakSet<Connection>();
+  readonly #pace = new Pace(() => this.#fillWindow());
   #next = 1;
 
   constructor(channel: HandOffChannel) {
@@ -66,6 +68,7 @@ export class HandOffSender {
   /** Nothing more is sent; what is under way goes on. */
   stop(): void {
     this.#waiting.clear();
+    this.#pace.stop();
   }
 
   /**
@@ -80,11 +83,13 @@ export class HandOffSender {
 
   #fillWindow(): void {
     for (const connection of this.#waiting) {
-      if (this.#underWay.size >= windowSize) return;
+      if (this.#underWay.size >= windowSize || !this.#pace.mayGo()) return;
       this.#waiting.delete(connection);
       // It may have got a request while it waited; it is offered again after the answer.
       const isIdle = mayHandOff(viewConnection(connection, performance.now()));
-      if (isIdle && isBetweenRequests(connection.socket)) this.#move(connection);
+      if (!isIdle || !isBetweenRequests(connection.socket)) continue;
+      this.#move(connection);
+      this.#pace.gone(this.#waiting.size);
     }
   }
 
