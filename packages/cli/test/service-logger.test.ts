@@ -33,4 +33,13 @@ describe('the log of a controller', () => {
     assert.equal(notes.length, 100);
     assert.match(notes[0] ?? '', /a isolated: ill/);
   });
+
+  it('tells a person what somebody else did to a Gunicorn', () => {
+    const { notes, screen } = recordScreen();
+    const logger = createServiceLogger('/dev/null', screen);
+    logger.warn({ node: 'a', reloads: 2 }, 'gunicorn was reloaded');
+    logger.warn({ node: 'a', from: 2, to: 3 }, 'gunicorn was scaled');
+    assert.match(notes[0] ?? '', /a was reloaded by somebody else \(.*, 2 since its start\)$/);
+    assert.match(notes[1] ?? '', /a wants 3 workers now, 2 before/);
+  });
 });

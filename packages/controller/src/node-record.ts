@@ -44,7 +44,7 @@ export interface NodeRecord {
 }
 
 /** What only the processes of a node know. */
-export type NodeDetails = Pick<NodeStatus, 'workers' | 'connections'>;
+export type NodeDetails = Pick<NodeStatus, 'workers' | 'connections' | 'arbiter'>;
 
 export function createNodeRecord(config: NodeConfig, runner: NodeRunner, now: number): NodeRecord {
   return {

@@ -30,7 +30,8 @@ export async function refreshNode(record: NodeRecord, edges: EdgeSet, signal: Ab
   const { config, runner, process } = record;
   record.inFlight = await edges.inFlight(config.name, signal).catch(() => record.inFlight);
   const workers = process === undefined ? [] : await runner.workers(process).catch(() => []);
-  const details = { workers, ...connectionsOf(workers) };
+  const arbiter = process === undefined ? undefined : await runner.arbiter?.(process);
+  const details = { workers, ...connectionsOf(workers), ...(arbiter === undefined ? {} : { arbiter }) };
   if (JSON.stringify(details) !== JSON.stringify(record.details)) record.details = details;
 }
 

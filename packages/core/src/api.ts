@@ -32,6 +32,7 @@ export interface NodeStatus {
   };
   readonly pid?: number;
   readonly workers: readonly WorkerView[];
+  readonly arbiter?: ArbiterView;
   /** Connections that its workers have open. */
   readonly connections?: number;
   /** What its application says of its own version. */
@@ -61,6 +62,20 @@ export interface WorkerView {
   readonly rss?: number;
   /** Raised by each reload. */
   readonly generation?: number;
+  /** When its process began, in milliseconds since 1970, to the second. */
+  readonly startedAtMs?: number;
+}
+
+/** The arbiter of a Gunicorn node; the numbers where it has a control socket (Gunicorn 25.1) and answers on it. */
+export interface ArbiterView {
+  /** Of the Gunicorn that lameduck has started. */
+  readonly version?: string;
+  /** Workers that it wants now; `gunicornc` and SIGTTIN change it. */
+  readonly target?: number;
+  /** Workers that it has started since its own start, the first ones too. */
+  readonly spawned?: number;
+  /** Reloads since its own start; lameduck does none. */
+  readonly reloads?: number;
 }
 
 export interface EdgeView {

@@ -33,6 +33,10 @@ const shown: Readonly<Record<string, (line: Line) => string>> = {
   'edge not started': (line) => `not started: ${line['reason']}`,
   'edge runs again': () => 'runs again',
   'edge follows again': (line) => `edge ${line['edge']} follows again`,
+  'gunicorn was reloaded': (line) =>
+    `was reloaded by somebody else (SIGHUP or gunicornc, ${line['reloads']} since its start)`,
+  'gunicorn was scaled': (line) =>
+    `wants ${line['to']} workers now, ${line['from']} before (SIGTTIN, SIGTTOU or gunicornc)`,
   'operation ended': (line) =>
     `${line['operation']}: ${line['result']} after ${formatMs(Number(line['ms']))}`,
 };

@@ -91,6 +91,12 @@ function rotation(node: NodeStatus, screen: Screen): string {
   return note === '' ? word : `${word}, ${screen.paint('yellow', note)}`;
 }
 
+/** A worker that is hung is ended by its arbiter soon, with all that it has. */
+function workerCount({ workers }: NodeStatus, screen: Screen): string {
+  const hung = workers.filter(({ state }) => state === 'hung').length;
+  return hung === 0 ? String(workers.length) : `${workers.length}, ${screen.paint('red', `${hung} hung`)}`;
+}
+
 function nodeRow(node: NodeStatus, screen: Screen): readonly string[] {
   const { operation } = node;
   const doing = operation === undefined ? '' : ` (${operation.kind}: ${operation.phase})`;
@@ -103,7 +109,7 @@ function nodeRow(node: NodeStatus, screen: Screen): readonly string[] {
     String(node.inFlight),
     node.address,
     node.pid === undefined ? '' : `pid ${node.pid}`,
-    String(node.workers.length),
+    workerCount(node, screen),
     node.reason ?? node.lastCheck ?? '',
   ];
 }

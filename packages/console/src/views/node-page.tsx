@@ -70,6 +70,9 @@ function NodeFigures({ status }: { readonly status: NodeStatus }): VNode {
     ['failed/s', sample?.errors],
     ['weight', status.weight],
     ['version', status.version],
+    ['gunicorn', status.arbiter?.version],
+    ['workers started', status.arbiter?.spawned],
+    ['reloads', status.arbiter?.reloads],
   ];
   return (
     <dl class="figures">
@@ -118,6 +121,7 @@ function WorkersOf({ status: { workers } }: { readonly status: NodeStatus }): VN
           <tr>
             <th scope="col">Process</th>
             <th scope="col">State</th>
+            <th scope="col">Age</th>
             <th scope="col">In flight</th>
             <th scope="col">Open</th>
             <th scope="col">Idle</th>
@@ -126,12 +130,13 @@ function WorkersOf({ status: { workers } }: { readonly status: NodeStatus }): VN
           </tr>
         </thead>
         <tbody>
-          {workers.map(({ pid, state: word, inFlight, open, idle, rss, generation }) => (
+          {workers.map(({ pid, state: word, startedAtMs, inFlight, open, idle, rss, generation }) => (
             <tr key={pid}>
               <th scope="row" class="figure">
                 {pid}
               </th>
               <td>{word}</td>
+              <td class="figure">{startedAtMs === undefined ? '–' : formatAge(now.value - startedAtMs)}</td>
               <td class="figure">{inFlight ?? '–'}</td>
               <td class="figure">{open ?? '–'}</td>
               <td class="figure">{idle ?? '–'}</td>

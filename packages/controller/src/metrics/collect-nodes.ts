@@ -39,7 +39,7 @@ export function collectNodes(
 
 /** What our own masters tell of their workers; sums, since labels of pids never end. */
 export function collectWorkers(page: MetricsPage, masters: ReadonlyMap<string, MasterStatus>): void {
-  for (const [node, { workers, generation, crashes }] of masters) {
+  for (const [node, { workers, generation, crashes, target }] of masters) {
     const sum = (read: (worker: WorkerStatus) => number): number =>
       workers.reduce((total, worker) => total + read(worker), 0);
     for (const state of workerStates)
@@ -71,5 +71,6 @@ export function collectWorkers(page: MetricsPage, masters: ReadonlyMap<string, M
     );
     page.add(families.workersLag, [node], Math.max(0, ...workers.map(({ loopLagMs }) => loopLagMs)) / 1000);
     page.add(families.workerCrashes, [node], crashes);
+    page.add(families.workersTarget, [node], target);
   }
 }

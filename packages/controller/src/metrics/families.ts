@@ -158,13 +158,19 @@ export const families = {
     name: 'lameduck_node_workers',
     type: 'gauge',
     labels: ['node', 'state'],
-    help: 'Workers of a node of ours, by state',
+    help: 'Workers of a node, by state; hung: of Gunicorn only',
+  },
+  workersTarget: {
+    name: 'lameduck_node_workers_target',
+    type: 'gauge',
+    labels: ['node'],
+    help: 'Workers that its master or arbiter wants now',
   },
   nodeGeneration: {
     name: 'lameduck_node_generation',
     type: 'gauge',
     labels: ['node'],
-    help: 'Generation of the workers of a node of ours',
+    help: 'Generation of the workers of a node: raised by each reload',
   },
   workersInFlight: {
     name: 'lameduck_node_workers_requests_in_flight',
@@ -201,6 +207,12 @@ export const families = {
     type: 'counter',
     labels: ['node'],
     help: 'Workers that ended unasked, since the start of its master',
+  },
+  workerStarts: {
+    name: 'lameduck_node_worker_starts_total',
+    type: 'counter',
+    labels: ['node'],
+    help: 'Workers that a Gunicorn node has started, since its own start',
   },
 
   checks: {

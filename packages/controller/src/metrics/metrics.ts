@@ -5,6 +5,7 @@ import type { Edge, EdgeStatus } from '../ports/edge.ts';
 import type { HealthChecks } from '../ports/health-checks.ts';
 import type { TrafficWatch } from '../traffic-watch.ts';
 import { edgeStatus } from '../views.ts';
+import { askArbiter, collectArbiters, type ToldArbiter } from './collect-arbiters.ts';
 import { collectEdges } from './collect-edges.ts';
 import { collectNodes, collectWorkers } from './collect-nodes.ts';
 import { collectChecks, collectOperations, collectProcess, collectRollouts } from './collect-service.ts';
@@ -16,7 +17,7 @@ import type { Tally } from './tally.ts';
 
 /** What a scrape waits for an edge or a master, at most. */
 const askTimeoutMs = 1000;
-/** Masters asked at once. */
+/** Masters, and arbiters, asked at once. */
 const lanes = 16;
 
 export interface MetricsParts {
@@ -58,10 +59,11 @@ export function createMetrics(parts: MetricsParts): Metrics {
 async function renderPage(parts: MetricsParts, sums: NodeSums, lag: LoopLag): Promise<string> {
   const { records, tally, config } = parts;
   const signal = AbortSignal.timeout(askTimeoutMs);
-  const [statuses, reading, masters, counts] = await Promise.all([
+  const [statuses, reading, masters, arbiters, counts] = await Promise.all([
     Promise.all(parts.edges.map((edge) => statusOf(edge, signal))),
     parts.traffic.read(),
     askMasters(records),
+    askArbiters(records),
     parts.checks.counts(),
   ]);
   const page = new MetricsPage();
@@ -71,6 +73,7 @@ async function renderPage(parts: MetricsParts, sums: NodeSums, lag: LoopLag): Pr
   collectEdges(page, statuses, reading, records);
   collectNodes(page, records, reading, sums.add(reading), tally);
   collectWorkers(page, masters);
+  collectArbiters(page, arbiters);
   collectChecks(page, records, counts);
   collectOperations(page, records, tally, parts.clock.now());
   collectRollouts(page, parts.rollout(), tally);
@@ -92,14 +95,31 @@ function statusOf(edge: Edge, signal: AbortSignal): Promise<EdgeStatus> {
 /** Those that are ours and answer. */
 async function askMasters(records: readonly NodeRecord[]): Promise<ReadonlyMap<string, MasterStatus>> {
   const found = new Map<string, MasterStatus>();
-  const waiting = records.values();
-  const ask = async (): Promise<void> => {
-    for (const { runner, process, config } of waiting) {
-      if (process === undefined || runner.master === undefined) continue;
-      const status = await runner.master().catch(() => undefined);
-      if (status !== undefined) found.set(config.name, status);
-    }
-  };
-  await Promise.all(Array.from({ length: lanes }, ask));
+  await inLanes(records, async ({ runner, process, config }) => {
+    if (process === undefined || runner.master === undefined) return;
+    const status = await runner.master().catch(() => undefined);
+    if (status !== undefined) found.set(config.name, status);
+  });
   return found;
+}
+
+/** Those of Gunicorn that answer. */
+async function askArbiters(records: readonly NodeRecord[]): Promise<readonly ToldArbiter[]> {
+  const found: ToldArbiter[] = [];
+  await inLanes(records, async (record) => {
+    const told = await askArbiter(record);
+    if (told !== undefined) found.push(told);
+  });
+  return found;
+}
+
+async function inLanes(
+  records: readonly NodeRecord[],
+  ask: (record: NodeRecord) => Promise<void>,
+): Promise<void> {
+  const waiting = records.values();
+  const lane = async (): Promise<void> => {
+    for (const record of waiting) await ask(record);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
 }

@@ -1,4 +1,4 @@
-import type { MasterStatus, WorkerView } from '@lameduck/core';
+import type { ArbiterView, MasterStatus, WorkerView } from '@lameduck/core';
 
 /** A process that cannot be confused with a later one of the same pid. */
 export interface ProcessIdentity {
@@ -32,6 +32,8 @@ export interface NodeRunner {
   workers(node: ProcessIdentity): Promise<readonly RunningWorker[]>;
   /** What our own master tells of itself; missing where the node has another one. Rejects where it does not answer. */
   master?(): Promise<MasterStatus>;
+  /** What is known of a Gunicorn's arbiter; missing where the node has none. Never rejects, and takes half a second at most. */
+  arbiter?(node: ProcessIdentity): Promise<ArbiterView | undefined>;
   /** Where what its processes print is kept, if that is a file. */
   readonly logFile?: string;
 }

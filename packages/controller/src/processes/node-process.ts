@@ -34,6 +34,8 @@ export interface Launch {
   readonly command: readonly string[];
   /** Added to the environment of the node where it has no such variable. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Of the server, where it tells. */
+  readonly version?: string | undefined;
 }
 
 /** What one runner does in its own way; everything else is common (`node-runner.ts`). */

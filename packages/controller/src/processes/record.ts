@@ -12,6 +12,8 @@ export interface ProcessRecord extends ProcessIdentity {
   readonly launcher?: ProcessIdentity;
   /** Size of the log before the start, in bytes. */
   readonly logOffset?: number;
+  /** Of the server that we started, where it told. */
+  readonly version?: string;
 }
 
 /** Written to a temporary name, synced, renamed: a reader sees the old record or the new one. */

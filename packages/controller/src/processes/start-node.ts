@@ -99,6 +99,7 @@ async function note(
     bootId: readBootId(),
     command: launch.command,
     logOffset: child.logOffset,
+    ...(launch.version === undefined ? {} : { version: launch.version }),
     ...(isSame(main, child.identity) ? {} : { launcher: child.identity }),
   });
   rmSync(files.launch, { force: true });

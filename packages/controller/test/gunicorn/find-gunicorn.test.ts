@@ -34,6 +34,17 @@ it('the Gunicorn of a node is the first on PATH that runs', async () => {
   assert.deepEqual(found.command, [second]);
 });
 
+it('the Gunicorn of a node has the version that it tells, if it tells one', async () => {
+  for (const [printed, version] of [
+    ['gunicorn (version 27.0.1)', '27.0.1'],
+    ['gunicorn (version 20.1.0)', '20.1.0'],
+    ['something else', undefined],
+  ] as const) {
+    program('one/gunicorn', '#!/bin/sh', `echo '${printed}'`);
+    assert.equal((await findGunicorn(search(), deadline())).version, version);
+  }
+});
+
 it('the Gunicorn of a node is the configured one before that of the environment, and that one before PATH', async () => {
   program('one/gunicorn', '#!/bin/sh');
   const configured = program('configured', '#!/bin/sh');

@@ -8,7 +8,13 @@ const directory = join(fixtures, 'python');
 describeNodeRunner('FastAPI under Gunicorn', () =>
   makeRealNode(
     (options, isBroken) =>
-      createGunicornRunner({ ...options, workers: 2, app: isBroken ? 'broken_api:app' : 'api:app' }),
+      createGunicornRunner({
+        ...options,
+        workers: 2,
+        app: isBroken ? 'broken_api:app' : 'api:app',
+        // a broken application is known by its end, however late that comes on a busy machine
+        settleMs: 30_000,
+      }),
     { directory },
   ),
 );

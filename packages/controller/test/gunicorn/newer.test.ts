@@ -33,6 +33,7 @@ if (version.status !== 0) {
           command,
           workers: 2,
           app: isBroken ? 'broken_api:app' : 'api:app',
+          settleMs: 30_000,
         }),
       { directory },
     ),

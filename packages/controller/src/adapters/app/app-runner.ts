@@ -2,10 +2,12 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { formatAddress, LameduckError, type MasterStatus } from '@lameduck/core';
 import type { NodeRunner, RunningWorker } from '../../ports/node-runner.ts';
+import { readProcess } from '../../processes/identity.ts';
 import { signalProcess } from '../../processes/kill.ts';
 import { prepareRunFolder, runFolderOf } from '../../processes/launch-options.ts';
 import type { Launch, NodeProcessOptions } from '../../processes/node-process.ts';
 import { createProcessRunner } from '../../processes/process-runner.ts';
+import { StartTimes } from '../../processes/start-times.ts';
 import { childrenOf } from '../../processes/workers.ts';
 import { socketPath } from '../../socket-path.ts';
 import { askControl } from './control-socket.ts';
@@ -37,6 +39,7 @@ export function createAppRunner(options: AppRunnerOptions): NodeRunner {
   const folder = runFolderOf(options);
   const pidFile = join(folder, 'master.pid');
   const socket = socketPath(folder, 'master.sock');
+  const startTimes = new StartTimes();
   const runner = createProcessRunner(options, {
     pidFile,
     pidFileOwner: 'ours',
@@ -58,7 +61,7 @@ export function createAppRunner(options: AppRunnerOptions): NodeRunner {
     },
     async workers(node) {
       try {
-        return await askWorkers(socket);
+        return await askWorkers(socket, startTimes);
       } catch {
         return childrenOf(node, () => 'running');
       }
@@ -72,13 +75,17 @@ async function askStatus(socket: string): Promise<MasterStatus> {
   return (await askControl(socket, 'GET', '/status', undefined, signal)) as MasterStatus;
 }
 
-async function askWorkers(socket: string): Promise<readonly RunningWorker[]> {
+async function askWorkers(socket: string, startTimes: StartTimes): Promise<readonly RunningWorker[]> {
   const { workers } = await askStatus(socket);
-  return workers.map(({ pid, state, inFlight, open, idle, rssBytes, generation }) => ({
-    ...{ pid, state, inFlight, open, idle, generation },
-    // to the MiB: what a worker needs changes all the time
-    rss: Math.round(rssBytes / mebibyte) * mebibyte,
-  }));
+  return workers.map(({ pid, state, inFlight, open, idle, rssBytes, generation }) => {
+    const found = readProcess(pid);
+    return {
+      ...{ pid, state, inFlight, open, idle, generation },
+      // to the MiB: what a worker needs changes all the time
+      rss: Math.round(rssBytes / mebibyte) * mebibyte,
+      ...(found === undefined ? {} : { startedAtMs: startTimes.of(found) }),
+    };
+  });
 }
 
 function usableEntry({ node, entry, directory }: AppRunnerOptions): string {

@@ -8,6 +8,7 @@ import { LameduckError } from '@lameduck/core';
 export interface Gunicorn {
   readonly command: readonly string[];
   readonly python: string;
+  readonly version?: string | undefined;
 }
 
 export interface GunicornSearch {
@@ -31,8 +32,9 @@ export async function findGunicorn(search: GunicornSearch, signal: AbortSignal):
   const tried: string[] = [];
   for (const candidate of candidates(search)) {
     try {
-      await runTool([...candidate.command, '--version'], search, signal);
-      return candidate;
+      const printed = await runTool([...candidate.command, '--version'], search, signal);
+      const [, version] = /\(version ([\w.+-]{1,40})\)/.exec(printed) ?? [];
+      return { ...candidate, ...(version === undefined ? {} : { version }) };
     } catch (thrown) {
       if (signal.aborted) throw thrown;
       tried.push(`${candidate.command.join(' ')} (${reasonOf(thrown)})`);

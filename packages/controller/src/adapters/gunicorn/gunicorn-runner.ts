@@ -1,13 +1,16 @@
 import { join } from 'node:path';
-import { formatAddress } from '@lameduck/core';
-import type { NodeRunner, ProcessIdentity, RunningWorker } from '../../ports/node-runner.ts';
-import { identityKey } from '../../processes/identity.ts';
+import { type ArbiterView, formatAddress } from '@lameduck/core';
+import type { NodeRunner, ProcessIdentity } from '../../ports/node-runner.ts';
+import { identityKey, isSame } from '../../processes/identity.ts';
 import { signalProcess } from '../../processes/kill.ts';
 import { prepareLaunch, prepareRunFolder, runFolderOf } from '../../processes/launch-options.ts';
-import { acceptsOn, findListeners } from '../../processes/listeners.ts';
 import type { Launch, NodeProcessOptions } from '../../processes/node-process.ts';
 import { createProcessRunner } from '../../processes/process-runner.ts';
-import { childrenOf } from '../../processes/workers.ts';
+import { readRecord } from '../../processes/record.ts';
+import { stateFiles } from '../../processes/spawn-detached.ts';
+import type { ArbiterAnswer } from './arbiter-answer.ts';
+import { ArbiterWatch } from './arbiter-watch.ts';
+import { ArbiterWorkers } from './arbiter-workers.ts';
 import { findGunicorn, type GunicornSearch } from './find-gunicorn.ts';
 import { probePackages, workerClassMissing } from './worker-class.ts';
 
@@ -33,7 +36,12 @@ const mostSocketPathBytes = 107;
 export function createGunicornRunner(options: GunicornRunnerOptions): NodeRunner {
   const pidFile = join(runFolderOf(options), 'gunicorn.pid');
   const asked = new Set<string>();
-  return createProcessRunner(options, {
+  const watch = new ArbiterWatch(options.node, controlSocketOf(options), options.logger);
+  const workers = new ArbiterWorkers(options.address);
+  // An arbiter that stops closes its control socket before it tells its workers: it is not kept from that.
+  const ask = async (node: ProcessIdentity): Promise<ArbiterAnswer | undefined> =>
+    asked.has(identityKey(node)) ? undefined : await watch.look(node);
+  const runner = createProcessRunner(options, {
     pidFile,
     pidFileOwner: 'ours',
     evidence: 'accepting',
@@ -43,20 +51,33 @@ export function createGunicornRunner(options: GunicornRunnerOptions): NodeRunner
       // To the master alone: it relays, and a worker that gets it twice may stop at once.
       signalProcess(node, 'SIGTERM');
     },
-    workers: (node) => gunicornWorkers(options, node, asked.has(identityKey(node))),
+    workers: async (node) => await workers.list(node, await ask(node), asked.has(identityKey(node))),
   });
+  return {
+    ...runner,
+    async arbiter(node) {
+      return arbiterView(startedVersion(options, node), await ask(node));
+    },
+  };
 }
 
-async function gunicornWorkers(
-  { address }: GunicornRunnerOptions,
+function arbiterView(
+  version: string | undefined,
+  answer: ArbiterAnswer | undefined,
+): ArbiterView | undefined {
+  if (version === undefined && answer === undefined) return undefined;
+  const told =
+    answer === undefined ? {} : { target: answer.target, spawned: answer.spawned, reloads: answer.reloads };
+  return { ...(version === undefined ? {} : { version }), ...told };
+}
+
+/** Of the process that runs: the one on disk may be a newer one by now. */
+function startedVersion(
+  { stateDirectory }: GunicornRunnerOptions,
   node: ProcessIdentity,
-  isTerminating: boolean,
-): Promise<readonly RunningWorker[]> {
-  const listeners = await findListeners(address);
-  return childrenOf(node, ({ pid }) => {
-    if (isTerminating) return 'draining';
-    return acceptsOn(pid, listeners) ? 'ready' : 'running';
-  });
+): string | undefined {
+  const record = readRecord(stateFiles(stateDirectory).record);
+  return record !== undefined && isSame(record, node) ? record.version : undefined;
 }
 
 async function gunicornLaunch(
@@ -86,17 +107,21 @@ async function gunicornLaunch(
       ...['--graceful-timeout', String(Math.max(1, Math.ceil(options.timeoutGracefulShutdownMs / 1000)))],
       ...['--keep-alive', String(keepAliveSeconds)],
       ...['--error-logfile', '-'],
-      ...(packages.hasControlSocket ? controlArguments(runFolderOf(options)) : []),
+      ...(packages.hasControlSocket ? controlArguments(controlSocketOf(options)) : []),
       ...(options.arguments ?? []),
       options.app,
     ],
     environment: { PYTHONUNBUFFERED: '1' },
+    version: gunicorn.version,
   };
 }
 
+function controlSocketOf(options: GunicornRunnerOptions): string {
+  return join(runFolderOf(options), 'gunicorn.ctl');
+}
+
 // By default all Gunicorns of a user share one control socket path, so that nodes would take it from each other.
-function controlArguments(folder: string): readonly string[] {
-  const path = join(folder, 'gunicorn.ctl');
+function controlArguments(path: string): readonly string[] {
   return Buffer.byteLength(path) <= mostSocketPathBytes
     ? ['--control-socket', path]
     : ['--no-control-socket'];

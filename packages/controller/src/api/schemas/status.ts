@@ -12,6 +12,14 @@ const worker = shape({
   idle: count.optional(),
   rss: count.optional(),
   generation: count.optional(),
+  startedAtMs: ms.optional(),
+});
+
+const arbiter = shape({
+  version: z.string().optional(),
+  target: count.optional(),
+  spawned: count.optional(),
+  reloads: count.optional(),
 });
 
 export const nodeStatus: z.ZodType = shape({
@@ -31,6 +39,7 @@ export const nodeStatus: z.ZodType = shape({
   healthChange: shape({ from: verdict, to: verdict, reason: z.string(), ms }).optional(),
   pid: z.int().optional(),
   workers: z.array(worker),
+  arbiter: arbiter.optional(),
   connections: count.optional(),
   version: z.string().optional(),
   weight: z.number().optional(),
