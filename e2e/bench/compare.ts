@@ -1,4 +1,6 @@
-import { say, spread } from './figures.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { connectionSpread } from './connection-spread.ts';
+import { median, say, spread } from './figures.ts';
 import { missing, type RunningTarget, startTarget, type Target } from './targets.ts';
 import { connections, runWrk, type Traffic } from './wrk.ts';
 
@@ -15,6 +17,8 @@ interface Sample {
   readonly cpuUsPerRequest: number;
   readonly p99: number;
   readonly failed: number;
+  /** Connections of the worker with the fewest, near the end. */
+  readonly fewest: number;
 }
 
 interface Pair {
@@ -22,10 +26,21 @@ interface Pair {
   readonly peer: Sample;
 }
 
+/** When in a run the connections are counted. */
+const lateShare = 0.7;
+
 async function measure(target: RunningTarget, traffic: Traffic, runMs: number): Promise<Sample> {
   const before = target.cpuMs();
-  const { answered, ...rest } = await runWrk(target.port, traffic, runMs);
-  return { ...rest, cpuUsPerRequest: ((target.cpuMs() - before) * 1000) / answered };
+  const [{ answered, ...rest }, fewest] = await Promise.all([
+    runWrk(target.port, traffic, runMs),
+    pause(runMs * lateShare).then(() => fewestOf(target)),
+  ]);
+  return { ...rest, cpuUsPerRequest: ((target.cpuMs() - before) * 1000) / answered, fewest };
+}
+
+function fewestOf({ pid, port, workers }: RunningTarget): number {
+  const spread = connectionSpread(pid, port);
+  return spread.length < workers ? 0 : (spread[0] ?? 0);
 }
 
 const trafficNames: Readonly<Record<Traffic, string>> = {
@@ -39,8 +54,10 @@ export function sayHead({ pairs, runMs }: Rounds): void {
   say(
     `${pairs} pairs of ${runMs} ms each, ${connections} connections; ours / peer: median (least to most)\n`,
   );
-  say('| ours | peer | connections | throughput | CPU per request | p99 | failed: ours, peer |');
-  say('|---|---|---|---|---|---|---|');
+  say(
+    '| ours | peer | connections | throughput | CPU per request | p99 | failed: ours, peer | fewest connections of a worker: ours, peer |',
+  );
+  say('|---|---|---|---|---|---|---|---|');
 }
 
 /** Ours and the peer in turn, the first of a pair changing, so that neither always meets a warmer machine. */
@@ -78,6 +95,7 @@ function sayRow(ours: string, peer: string, traffic: Traffic, samples: readonly 
     );
   const failed = (pick: (pair: Pair) => Sample): number =>
     samples.reduce((sum, pair) => sum + pick(pair).failed, 0);
+  const fewest = (pick: (pair: Pair) => Sample): number => median(samples.map((pair) => pick(pair).fewest));
   const cells = [
     ours,
     peer,
@@ -86,6 +104,7 @@ function sayRow(ours: string, peer: string, traffic: Traffic, samples: readonly 
     ratio((sample) => sample.cpuUsPerRequest),
     ratio((sample) => sample.p99),
     `${failed((pair) => pair.ours)}, ${failed((pair) => pair.peer)}`,
+    traffic === 'close' ? '–' : `${fewest((pair) => pair.ours)}, ${fewest((pair) => pair.peer)}`,
   ];
   say(`| ${cells.join(' | ')} |`);
 }

@@ -41,6 +41,7 @@ export interface RunningTarget {
   readonly name: string;
   readonly port: number;
   readonly pid: number;
+  readonly workers: number;
   /** From its start to its first answer. */
   readonly bootMs: number;
   /** CPU time of all its processes so far, in milliseconds. */
@@ -146,6 +147,7 @@ export async function startTarget(target: Target): Promise<RunningTarget> {
     name: target.name,
     port,
     pid,
+    workers: Math.max(1, target.workers),
     bootMs,
     cpuMs: () => treeOf(pid).reduce((sum, one) => sum + cpuMsOf(one), 0),
     memory: () => memoryOf(pid, target.workers),

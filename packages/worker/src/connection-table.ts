@@ -33,6 +33,8 @@ export interface ConnectionListener {
 export class ConnectionTable {
   inFlight = 0;
   answered = 0;
+  /** Hears of each response that is over, be it answered or given up; not of those of HTTP/2. */
+  onEnded: ((response: ServerResponse) => void) | undefined;
   /** In no order: each knows its place, and the last one takes that of one that leaves. A set is dearer. */
   readonly #connections: Connection[] = [];
   /** Connections whose response has ended since the last look, while draining. */
@@ -177,6 +179,7 @@ export class ConnectionTable {
     }
     this.inFlight -= 1;
     if (response.writableFinished) this.answered += 1;
+    this.onEnded?.(response);
     connection.unread = response.req.complete ? undefined : response.req;
     connection.settledBytes = socket.bytesRead;
     connection.idleSince = undefined;
@@ -198,6 +201,7 @@ export class ConnectionTable {
     connection.http2?.streams.clear();
     for (const response of connection.pending) {
       if (!response.writableFinished) shared.requests.get(response.req)?.abort();
+      this.onEnded?.(response);
     }
     connection.pending.length = 0;
     if (this.#connections.length === 0) this.#listener?.emptied();

@@ -29,7 +29,8 @@ type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boole
  */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: its inner functions share one server; apart they would be longer
 export function interceptServer(server: Server, options: InterceptOptions): () => void {
-  const { table, bouncer } = options;
+  const { table, bouncer, observer } = options;
+  if (observer !== undefined) table.onEnded = (response) => observer.ended(response);
   const limits = limitRequests(server, options.limits);
   let isCounting = true;
   const ignoreSecured = countSecured(server, table);
@@ -51,7 +52,7 @@ export function interceptServer(server: Server, options: InterceptOptions): () =
     // One of HTTP/2 is counted as a stream.
     const isHttp2 = request.httpVersionMajor === 2;
     if (!isHttp2 && !table.begin(request, response)) return true;
-    options.observer?.begin(response);
+    observer?.begin(response, isHttp2);
     if (isHttp2) return dispatch(event, request, response);
     if (!table.isLameDuck) return dispatch(event, request, response);
     // The parser first reads to the end of what has arrived: only then is it known whether the request is

@@ -26,23 +26,24 @@ export class RequestObserver {
     this.#format = format;
   }
 
-  /** A request is about to be run. */
-  begin(response: ServerResponse): void {
-    const sentBytes = response.socket?.bytesWritten ?? 0;
+  /** A request is about to be run; where nobody else tells its end (HTTP/2), a listener does. */
+  begin(response: ServerResponse, isAlone: boolean): void {
+    const sentBytes = this.accessLog === undefined ? 0 : (response.socket?.bytesWritten ?? 0);
     (response as Observed)[key] = { at: performance.now(), sentBytes, observer: this };
     // One function for all: no closure for a request.
-    response.on('close', onClose);
+    if (isAlone) response.on('close', onClose);
   }
 
-  end(response: ServerResponse, { at, sentBytes }: Begun): void {
-    const ms = performance.now() - at;
+  ended(response: ServerResponse): void {
+    const begun = (response as Observed)[key];
+    if (begun === undefined) return;
+    const ms = performance.now() - begun.at;
     this.latency?.observe(ms);
     if (this.accessLog === undefined) return;
-    this.accessLog.write(formatAccess(response, { ms, sentBytes }, this.#format));
+    this.accessLog.write(formatAccess(response, { ms, sentBytes: begun.sentBytes }, this.#format));
   }
 }
 
 function onClose(this: ServerResponse): void {
-  const begun = (this as Observed)[key];
-  begun?.observer.end(this, begun);
+  (this as Observed)[key]?.observer.ended(this);
 }
