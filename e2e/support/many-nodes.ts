@@ -6,17 +6,24 @@ import { join } from 'node:path';
 import { freePorts } from './ports.ts';
 import { projectRoot } from './service-config.ts';
 
-/** A controller of many nodes in a process of its own: real checks and API over fakes of edges and processes. */
+/** A controller of many nodes in a process of its own: real checks and API over fakes of processes and, unless they are asked for, of edges. */
 export interface ManySubject {
   readonly child: ChildProcess;
   readonly socketPath: string;
+}
+
+export interface ManySize {
+  readonly nodes: number;
+  readonly edges: number;
+  /** Each edge is an nginx. */
+  readonly hasRealEdges?: boolean;
 }
 
 export interface ManyNodes {
   /** With a port and a token it serves the built console there, too. */
   controller(
     name: string,
-    size: { readonly nodes: number; readonly edges: number },
+    size: ManySize,
     tcp?: { readonly port: number; readonly token: string },
   ): Promise<ManySubject>;
   stop(): Promise<void>;
@@ -29,12 +36,13 @@ export async function startMany(): Promise<ManyNodes> {
   const target = startTarget(folder, port);
   const subjects: ChildProcess[] = [];
   return {
-    async controller(name, { nodes, edges }, tcp) {
+    async controller(name, { nodes, edges, hasRealEdges = false }, tcp) {
       const script = join(projectRoot, 'packages/controller/test/measure/serve-events.ts');
       const socketPath = join(folder, `${name}.sock`);
       const shown =
         tcp === undefined ? [] : [String(tcp.port), tcp.token, join(projectRoot, 'packages/console/dist')];
-      const words = [script, String(nodes), String(edges), String(port), socketPath, ...shown];
+      const places = hasRealEdges ? `:${(await freePorts(edges)).join()}` : String(edges);
+      const words = [script, String(nodes), places, String(port), socketPath, ...shown];
       const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
       subjects.push(child);
       await once(child.stdout, 'data');

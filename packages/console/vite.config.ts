@@ -16,7 +16,7 @@ export default defineConfig({
     terserOptions: {
       ecma: 2020,
       module: true,
-      compress: { passes: 3, keep_fargs: false, inline: 1, unsafe_arrows: true, unsafe_methods: true },
+      compress: { passes: 6, keep_fargs: false, inline: 1, unsafe_arrows: true, unsafe_methods: true },
     },
     outDir: 'dist',
     emptyOutDir: true,

@@ -1,13 +1,14 @@
 import { type AuditEntry, LameduckError, type ServiceFlags, type ServiceStatus } from '@lameduck/core';
 import type { Logger } from 'pino';
 import { Arrivals } from './arrivals.ts';
+import { Beat } from './beat.ts';
 import { Changes } from './changes.ts';
 import type { ControllerParts } from './controller-contract.ts';
 import { createEdgeSet, type EdgeSet, type EdgeSetParts } from './edge-set.ts';
 import type { OnEffect } from './effect-point.ts';
 import { createEventSources } from './events/event-sources.ts';
 import { ServiceEvents } from './events/service-events.ts';
-import { HealthMonitor } from './health-monitor.ts';
+import { type HealthEvents, HealthMonitor } from './health-monitor.ts';
 import { Isolation } from './isolation.ts';
 import { measuredStore } from './metrics/measured-store.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
@@ -55,11 +56,11 @@ export function assemble(parts: ControllerParts, told: Told, closing: AbortSigna
     weights.review(edge, status);
   };
   const edges = createEdgeSet({ ...parts, onPoint: onPoint(records, onEffect), onSeen });
-  const around = { clock, logger, signal: closing };
-  const seen = { ...createSenses(parts, told, records, edges), tally: new Tally(records.map(nameOf)) };
+  const around = { clock, logger, beat: new Beat(clock), signal: closing };
+  const seen = createSenses({ ...parts, ...around }, told, records, edges);
   const isolation = new Isolation(records, edges, around, config.availability.panicPercent);
   const changes = new Changes(isolation.review);
-  const monitor = createMonitor(parts, records, seen, changes);
+  const monitor = createMonitor({ ...parts, ...around }, records, seen, changes);
   const store = createServiceStore(measuredStore(parts.store, seen.tally, clock));
   const shared = { ...parts, records, edges, monitor, closing, isOwner, hooks: parts.hooks ?? new Map() };
   const kept = { store, unsettled: new Unsettled(clock, logger) };
@@ -101,24 +102,25 @@ interface Senses {
 }
 
 function createSenses(
-  parts: ControllerParts,
+  parts: ControllerParts & { readonly beat: Beat },
   told: Told,
   records: readonly NodeRecord[],
   edges: EdgeSet,
-): Omit<Senses, 'tally'> {
+): Senses {
   const { store, clock, logger } = parts;
   const events = new ServiceEvents({ ...createEventSources(parts, records, edges), ...told });
   const onEntry = (entry: AuditEntry): void => events.bus.publish('audit', entry);
-  return { events, audit: createAuditLog({ store, clock, logger, onEntry }) };
+  const audit = createAuditLog({ store, clock, logger, onEntry });
+  return { events, audit, tally: new Tally(records.map(nameOf)) };
 }
 
 function createMonitor(
-  { checks, clock, logger }: ControllerParts,
+  { checks, clock, beat, logger }: ControllerParts & { readonly beat: Beat },
   records: readonly NodeRecord[],
   { events, tally }: Senses,
   changes: Changes,
 ): HealthMonitor {
-  return new HealthMonitor(records, checks, clock, {
+  const tell: HealthEvents = {
     checked: (record, before) => {
       if (before.verdict !== record.health.verdict) {
         logTransition(logger, record, before.verdict);
@@ -128,7 +130,8 @@ function createMonitor(
       events.checks.checked(record);
     },
     settled: changes.notify,
-  });
+  };
+  return new HealthMonitor(records, checks, clock, tell, beat);
 }
 
 function nameOf({ config }: NodeRecord): string {

@@ -51,9 +51,12 @@ export interface EdgeSet {
   ): Promise<Rotation>;
   restore(node: string, onProgress: OnEdgeProgress, signal: AbortSignal): Promise<Rotation>;
   inFlight(node: string, signal: AbortSignal): Promise<number>;
+  /** As of a moment ago, for what is shown. */
+  shownInFlight(node: string, signal: AbortSignal): Promise<number>;
   /** WebSockets and event streams that the node itself is to close. */
   sessions(node: string, signal: AbortSignal): Promise<number>;
-  views(signal: AbortSignal): Promise<readonly EdgeView[]>;
+  /** As the edges say, or have said at most so long ago where nothing was changed since. */
+  views(signal: AbortSignal, maxAgeMs?: number): Promise<readonly EdgeView[]>;
   /** Nobody here changes the edges any more; they go on as they are. */
   release(): Promise<void>;
   /** Nobody changes the edges any more; those that are ours stop. */
@@ -160,16 +163,23 @@ class OwnedEdges implements EdgeSet {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
+  async shownInFlight(node: string, signal: AbortSignal): Promise<number> {
+    const ask = (edge: Edge): Promise<number> =>
+      edge.shownInFlight?.(node, signal) ?? edge.inFlight(node, signal);
+    const counts = await Promise.all(this.edges.map(ask));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
   async sessions(node: string, signal: AbortSignal): Promise<number> {
     const counts = await Promise.all(this.edges.map((edge) => edge.sessions?.(node, signal) ?? 0));
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  async views(signal: AbortSignal): Promise<readonly EdgeView[]> {
+  async views(signal: AbortSignal, maxAgeMs = 0): Promise<readonly EdgeView[]> {
     const desired = this.#desired.out;
     return Promise.all(
       [...this.#owners].map(async ([edge, owner]) => {
-        const status = await edgeStatus(edge, signal);
+        const status = await edgeStatus(edge, () => owner.status(signal, maxAgeMs));
         return { ...status, desired, isConverged: owner.isConverged(status) };
       }),
     );

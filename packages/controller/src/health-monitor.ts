@@ -1,11 +1,10 @@
 import { type HealthState, type HealthVerdict, unknownHealth } from '@lameduck/core';
+import { Beat } from './beat.ts';
 import type { NodeRecord } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
 import type { CheckCommand, HealthChecks, HealthNews } from './ports/health-checks.ts';
 import type { ProcessIdentity } from './ports/node-runner.ts';
 
-/** How often the checks are told of processes that began or ended. */
-const followMs = 100;
 /** How often everything is looked at again although no health has changed: a change that failed is tried again then. */
 const reviewMs = 1000;
 
@@ -34,18 +33,26 @@ export class HealthMonitor {
   readonly #checks: HealthChecks;
   readonly #clock: Clock;
   readonly #events: HealthEvents;
+  readonly #beat: Beat;
   readonly #waiters = new Map<NodeRecord, Set<Waiter>>();
   #reviewedAt = 0;
-  #cancel: () => void = () => undefined;
+  #leaveBeat: () => void = () => undefined;
   #isStopped = false;
 
-  constructor(records: readonly NodeRecord[], checks: HealthChecks, clock: Clock, events: HealthEvents) {
+  constructor(
+    records: readonly NodeRecord[],
+    checks: HealthChecks,
+    clock: Clock,
+    events: HealthEvents,
+    beat: Beat = new Beat(clock),
+  ) {
     this.#records = records;
     this.#places = new Map(records.map((record, place) => [record, place]));
     this.#followed = records.map(() => ({ process: undefined, version: 0 }));
     this.#checks = checks;
     this.#clock = clock;
     this.#events = events;
+    this.#beat = beat;
     checks.open(
       records.map(({ config }) => ({ address: config.address, health: config.health })),
       (news) => this.#receive(news),
@@ -53,7 +60,9 @@ export class HealthMonitor {
   }
 
   start(): void {
+    if (this.#isStopped) return;
     this.#sweep();
+    this.#leaveBeat = this.#beat.join(this.#sweep);
   }
 
   /** Forgets what earlier checks said; resolves when `rise` checks in a row have passed from now on. */
@@ -84,7 +93,7 @@ export class HealthMonitor {
 
   stop(): void {
     this.#isStopped = true;
-    this.#cancel();
+    this.#leaveBeat();
   }
 
   async #verdict(record: NodeRecord, isContent: Waiter['isContent'], signal: AbortSignal): Promise<void> {
@@ -106,6 +115,7 @@ export class HealthMonitor {
     }
   }
 
+  /** Tells the checks of processes that began or ended. */
   readonly #sweep = (): void => {
     if (this.#isStopped) return;
     for (const record of this.#records) this.#follow(record);
@@ -114,7 +124,6 @@ export class HealthMonitor {
       this.#reviewedAt = now;
       this.#events.settled();
     }
-    this.#cancel = this.#clock.schedule(followMs, this.#sweep);
   };
 
   /** Tells the checks which process is the node's, where that is not what they know. */

@@ -9,21 +9,22 @@ import {
   type OperationKind,
   type OutReason,
   type PhaseName,
-  unknownHealth,
 } from '@lameduck/core';
+import { KeptRecord } from './kept-record.ts';
 import type { NodeRunner, ProcessIdentity } from './ports/node-runner.ts';
 
 /** The operation that holds a node's lock. */
 export interface HeldOperation {
   readonly kind: OperationKind;
   readonly beganAt: number;
-  phase: PhaseName;
+  readonly phase: PhaseName;
   /** Who asked for it, where that is known. */
   readonly by?: string | undefined;
 }
 
 /** What the controller knows of one node; the only mutable record of it. */
 export interface NodeRecord {
+  // what stands here is replaced, never changed in place: who watches the record would not see it
   readonly config: NodeConfig;
   readonly runner: NodeRunner;
   readonly out: Set<OutReason>;
@@ -36,31 +37,20 @@ export interface NodeRecord {
   /** The pid of the main process that was sent SIGTERM by somebody else and serves on until it is its turn to leave. */
   leavingPid: number | undefined;
   /** The state and when it began: kept by `noteState`. */
-  shown: { state: NodeState; since: number };
+  shown: { readonly state: NodeState; readonly since: number };
   /** Why the last operation or process ended badly, until the node is well again. */
   reason: string | undefined;
   /** What its master told when it was last asked; another object only where that has changed. */
   details: NodeDetails | undefined;
+  /** From now on called whenever something of it has been set to another value; the last who asked for it is called. */
+  onTouch(listener: () => void): void;
 }
 
 /** What only the processes of a node know. */
 export type NodeDetails = Pick<NodeStatus, 'workers' | 'connections' | 'arbiter'>;
 
 export function createNodeRecord(config: NodeConfig, runner: NodeRunner, now: number): NodeRecord {
-  return {
-    config,
-    runner,
-    out: new Set(),
-    health: unknownHealth,
-    process: undefined,
-    operation: undefined,
-    inFlight: 0,
-    weight: config.weight,
-    leavingPid: undefined,
-    shown: { state: 'stopped', since: now },
-    reason: undefined,
-    details: undefined,
-  };
+  return new KeptRecord(config, runner, now);
 }
 
 export function currentState(record: NodeRecord): NodeState {

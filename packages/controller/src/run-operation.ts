@@ -75,6 +75,6 @@ function reportPhase(
     onProgress({ type: 'phaseEnded', node, phase: last.name, ms: last.ms });
   }
   if (to.phase === 'done' || to.phase === 'idle') return;
-  if (record.operation !== undefined) record.operation.phase = to.phase;
+  if (record.operation !== undefined) record.operation = { ...record.operation, phase: to.phase };
   onProgress({ type: 'phase', node, phase: to.phase });
 }

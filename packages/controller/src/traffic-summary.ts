@@ -7,7 +7,8 @@ import {
   type TrafficSample,
 } from '@lameduck/core';
 import type { NodeRecord } from './node-record.ts';
-import type { TrafficDifference, TrafficReading } from './traffic-watch.ts';
+import type { TrafficDifference } from './traffic-difference.ts';
+import type { TrafficReading } from './traffic-watch.ts';
 
 /** What all edges together counted for each node, and for all. */
 export function summarize(
@@ -19,11 +20,7 @@ export function summarize(
   const nodes: Record<string, TrafficRates & { inFlight: number }> = {};
   for (const record of records) {
     const { name } = record.config;
-    let sum = noTraffic;
-    for (const byNode of difference.values()) {
-      const one = byNode.get(name);
-      if (one !== undefined && one.requests > 0) sum = addTraffic(sum, one);
-    }
+    const sum = difference.get(name) ?? noTraffic;
     nodes[name] = { ...ratesOf(sum), inFlight: inFlightOf(record, edges) };
     if (sum.requests > 0) total = addTraffic(total, sum);
   }
@@ -41,6 +38,7 @@ export function inFlightOf(record: NodeRecord, edges: TrafficReading['edges']): 
 }
 
 function ratesOf({ requests, errors, latency }: NodeTraffic): TrafficRates {
+  if (requests === 0) return { requests, errors };
   const p50Ms = quantile(latency, 0.5);
   const p99Ms = quantile(latency, 0.99);
   return p50Ms === undefined || p99Ms === undefined

@@ -1,12 +1,16 @@
-import { LameduckError, type NodeTraffic, subtractTraffic, type TrafficSample } from '@lameduck/core';
+import { LameduckError, type TrafficSample } from '@lameduck/core';
 import type { Logger } from 'pino';
+import { Beat } from './beat.ts';
+import { within } from './deadline.ts';
 import type { NodeRecord } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Edge, EdgeTraffic } from './ports/edge.ts';
+import { DifferenceSum, type TrafficDifference } from './traffic-difference.ts';
 import { TrafficRing } from './traffic-ring.ts';
 import { summarize } from './traffic-summary.ts';
 
-/** How often the edges are asked. */
+/** The edges are asked with every tenth beat: each second. */
+const beatsToSample = 10;
 const sampleMs = 1000;
 /** An edge that takes longer is left out of this sample; the next one has what it counted meanwhile. */
 const sampleTimeoutMs = 800;
@@ -22,9 +26,6 @@ export interface TrafficReading {
   readonly edges: ReadonlyMap<string, EdgeAnswer>;
 }
 
-/** What came to each node since the reading before, by edge. */
-export type TrafficDifference = ReadonlyMap<string, ReadonlyMap<string, NodeTraffic>>;
-
 type OnSample = (sample: TrafficSample) => void;
 type OnReading = (reading: TrafficReading) => void;
 
@@ -38,6 +39,7 @@ export class TrafficWatch {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #signal: AbortSignal;
+  readonly #beat: Beat;
   readonly #ring: TrafficRing;
   readonly #onSample = new Set<OnSample>();
   readonly #onReading = new Set<OnReading>();
@@ -45,18 +47,25 @@ export class TrafficWatch {
   #last: TrafficReading | undefined;
   #asking: Promise<TrafficReading> | undefined;
   #toldAt: number | undefined;
-  #isRunning = false;
+  #leaveBeat: (() => void) | undefined;
+  #isSampling = false;
 
   constructor(
     records: readonly NodeRecord[],
     edges: readonly Edge[],
-    around: { readonly clock: Clock; readonly logger: Logger; readonly signal: AbortSignal },
+    around: {
+      readonly clock: Clock;
+      readonly logger: Logger;
+      readonly signal: AbortSignal;
+      readonly beat?: Beat;
+    },
   ) {
     this.#records = records;
     this.#edges = edges;
     this.#clock = around.clock;
     this.#logger = around.logger;
     this.#signal = around.signal;
+    this.#beat = around.beat ?? new Beat(around.clock);
     const names = records.map(({ config }) => config.name);
     this.#ring = new TrafficRing(names, keptSamples);
   }
@@ -90,31 +99,31 @@ export class TrafficWatch {
   }
 
   #run(): void {
-    if (this.#isRunning || this.#signal.aborted) return;
-    this.#isRunning = true;
+    if (this.#leaveBeat !== undefined || this.#signal.aborted) return;
     this.#before.clear();
     this.#toldAt = undefined;
-    this.#schedule(this.#clock.now() + sampleMs);
+    const leave = this.#beat.join(() => void this.#sample(), beatsToSample);
+    this.#signal.addEventListener('abort', leave, { once: true });
+    this.#leaveBeat = () => {
+      leave();
+      this.#signal.removeEventListener('abort', leave);
+      this.#leaveBeat = undefined;
+    };
   }
 
-  #schedule(dueAt: number): void {
-    const cancel = this.#clock.schedule(Math.max(0, dueAt - this.#clock.now()), () => {
-      this.#signal.removeEventListener('abort', cancel);
-      void this.#sample(dueAt);
-    });
-    this.#signal.addEventListener('abort', cancel, { once: true });
-  }
-
-  async #sample(dueAt: number): Promise<void> {
-    if (this.#onSample.size === 0 && this.#onReading.size === 0) {
-      this.#isRunning = false;
-      return;
+  async #sample(): Promise<void> {
+    if (this.#onSample.size === 0 && this.#onReading.size === 0) return this.#leaveBeat?.();
+    // one that takes long is waited for; the next sample is of the whole time
+    if (this.#isSampling) return;
+    this.#isSampling = true;
+    try {
+      const reading = await this.ask();
+      if (this.#signal.aborted) return;
+      for (const listener of this.#onReading) listener(reading);
+      this.#tell(reading);
+    } finally {
+      this.#isSampling = false;
     }
-    const reading = await this.ask();
-    if (this.#signal.aborted) return;
-    for (const listener of this.#onReading) listener(reading);
-    this.#tell(reading);
-    this.#schedule(Math.max(dueAt + sampleMs, this.#clock.now()));
   }
 
   /** What the edges say, as of now; who asks meanwhile gets the same answer. Never rejects. */
@@ -127,14 +136,15 @@ export class TrafficWatch {
 
   async #askEdges(): Promise<TrafficReading> {
     const atMs = this.#clock.now();
-    const answers = await Promise.all(this.#edges.map((edge) => this.#askEdge(edge)));
+    const answers = await within(this.#clock, sampleTimeoutMs, [this.#signal], (signal) =>
+      Promise.all(this.#edges.map((edge) => this.#askEdge(edge, signal))),
+    );
     const edges = new Map(this.#edges.map((edge, place) => [edge.name, answers[place] ?? 'silent']));
     this.#last = { atMs, edges };
     return this.#last;
   }
 
-  async #askEdge(edge: Edge): Promise<EdgeAnswer> {
-    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(sampleTimeoutMs)]);
+  async #askEdge(edge: Edge, signal: AbortSignal): Promise<EdgeAnswer> {
     try {
       return (await edge.traffic(signal)) ?? 'uncounted';
     } catch (thrown) {
@@ -157,17 +167,13 @@ export class TrafficWatch {
 
   /** Of an edge that is heard for the first time nothing is known but its sums. */
   #subtract({ edges }: TrafficReading): TrafficDifference {
-    const difference = new Map<string, ReadonlyMap<string, NodeTraffic>>();
+    const sum = new DifferenceSum();
     for (const [edge, answer] of edges) {
       if (typeof answer === 'string') continue;
-      const before = this.#before.get(edge) ?? answer;
+      const before = this.#before.get(edge);
       this.#before.set(edge, answer);
-      const since = [...answer].map(([node, now]): [string, NodeTraffic] => {
-        const then = before.get(node);
-        return [node, then === undefined ? now : subtractTraffic(now, then)];
-      });
-      difference.set(edge, new Map(since));
+      if (before !== undefined) sum.add(answer, before);
     }
-    return difference;
+    return sum.difference;
   }
 }

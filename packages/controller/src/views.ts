@@ -4,10 +4,10 @@ import { type NodeRecord, noteState } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Edge, EdgeStatus } from './ports/edge.ts';
 
-/** What one edge says of itself; an edge that does not answer is `failed`, with its reason. */
-export async function edgeStatus(edge: Edge, signal: AbortSignal): Promise<EdgeStatus> {
+/** What one edge says of itself, by `ask`; an edge that does not answer is `failed`, with its reason. */
+export async function edgeStatus(edge: Edge, ask: () => Promise<EdgeStatus>): Promise<EdgeStatus> {
   try {
-    return await edge.status(signal);
+    return await ask();
   } catch (error) {
     const reason = LameduckError.from(error).message;
     return { name: edge.name, mode: edge.mode, state: 'failed', server: 'unknown', out: [], reason };
@@ -28,7 +28,7 @@ export async function nodeStatus(
 /** Asks the edges and the processes of a node for what its record does not know by itself. Never rejects. */
 export async function refreshNode(record: NodeRecord, edges: EdgeSet, signal: AbortSignal): Promise<void> {
   const { config, runner, process } = record;
-  record.inFlight = await edges.inFlight(config.name, signal).catch(() => record.inFlight);
+  record.inFlight = await edges.shownInFlight(config.name, signal).catch(() => record.inFlight);
   const workers = process === undefined ? [] : await runner.workers(process).catch(() => []);
   const arbiter = process === undefined ? undefined : await runner.arbiter?.(process);
   const details = { workers, ...connectionsOf(workers), ...(arbiter === undefined ? {} : { arbiter }) };

@@ -1,6 +1,7 @@
 import type { EventUpdate } from '@lameduck/client';
 import type { NodeStatus, ServiceStatus, TrafficSample } from '@lameduck/core';
 import { describeEvent } from '../output/event-line.ts';
+import { perSecond } from './rates.ts';
 
 /** Lines of what happened last, and seconds of the curve. */
 const mostNews = 50;
@@ -59,7 +60,7 @@ export function stepTop(model: TopModel, update: EventUpdate, at: number): TopMo
       return {
         ...news,
         traffic: update.data,
-        rates: [...model.rates, update.data.total.requests].slice(-mostSeconds),
+        rates: [...model.rates, perSecond(update.data.total.requests, update.data)].slice(-mostSeconds),
       };
     case 'edge':
     case 'service':

@@ -6,6 +6,7 @@ import type { Screen } from '../output/screen.ts';
 import { weightNote } from '../output/weight-note.ts';
 import { formatBar, formatCurve } from './bars.ts';
 import type { NodeView, TopModel } from './model.ts';
+import { errorsPerSecond, perSecond } from './rates.ts';
 
 export interface Size {
   readonly columns: number;
@@ -84,8 +85,9 @@ function trafficLine(
   );
   if (traffic === undefined) return [` ${inFlight} in flight`];
   const { requests, errors, p50Ms, p99Ms } = traffic.total;
-  const wrong = errors === 0 ? paint('gray', '0 errors/s') : paint('red', `${errors} errors/s`);
-  const text = ` ${paint('bold', String(requests))} req/s   p50 ${latency(p50Ms)}   p99 ${latency(p99Ms)}   ${wrong}   ${inFlight} in flight`;
+  const wrong =
+    errors === 0 ? paint('gray', '0 errors/s') : paint('red', `${errorsPerSecond(errors, traffic)} errors/s`);
+  const text = ` ${paint('bold', String(perSecond(requests, traffic)))} req/s   p50 ${latency(p50Ms)}   p99 ${latency(p99Ms)}   ${wrong}   ${inFlight} in flight`;
   const width = Math.min(60, columns - visible(text) - 3);
   return width < 10 ? [text] : [join(text, `${paint('cyan', formatCurve(rates, width))} `, columns)];
 }
@@ -147,13 +149,15 @@ function nodeLine({ status, at, check }: NodeView, { traffic }: TopModel, around
     status.inRotation ? 'cyan' : 'yellow',
     formatBar(inFlight, Math.max(most, inFlight), columns.bar),
   );
-  const errors = sample?.errors ?? 0;
+  const errors = traffic === undefined ? 0 : errorsPerSecond(sample?.errors ?? 0, traffic);
+  const requests =
+    traffic === undefined || sample === undefined ? undefined : perSecond(sample.requests, traffic);
   return [
     ` ${paint(colour, mark)} ${status.name.slice(0, columns.name).padEnd(columns.name)}`,
     paint(colour, status.state.padEnd(9)),
     age(status.stateMs + now - at).padStart(6),
     `${bar} ${String(inFlight).padStart(4)}`,
-    (sample === undefined ? '–' : String(sample.requests)).padStart(6),
+    String(requests ?? '–').padStart(6),
     latency(sample?.p99Ms).padStart(7),
     errors === 0 ? (sample === undefined ? '–' : '0').padStart(5) : paint('red', String(errors).padStart(5)),
     [weightNote(status), lastCheck(status, check, paint)].filter((text) => text !== '').join(', '),

@@ -85,8 +85,9 @@ describe('lameduck top', () => {
         event: 'traffic',
         data: {
           atMs: 1,
-          nodes: { a: { requests: 12, errors: 3, p99Ms: 45.4, inFlight: 2 } },
-          total: { requests: 12, errors: 3, p50Ms: 1.24 },
+          spanMs: 2000,
+          nodes: { a: { requests: 24, errors: 5, p99Ms: 45.4, inFlight: 2 } },
+          total: { requests: 24, errors: 5, p50Ms: 1.24 },
         },
       },
       { event: 'disconnected', reason: 'the controller went away', retryMs: 250 },

@@ -9,6 +9,7 @@ import {
   stackedInFlight,
 } from '../model/chart-data.ts';
 import { formatCount, formatMs } from '../model/format.ts';
+import { errorsPerSecond, perSecond } from '../model/traffic-now.ts';
 import { nodes, operations, rollout, traffic } from '../shell/store.ts';
 import { Chart, type SeriesLook } from './chart.tsx';
 
@@ -37,9 +38,7 @@ const leaving = computed(() =>
 const inFlight = computed<Columns>(() => stackedInFlight(traffic.value, fromMs.value, layers.value));
 const columns = {
   requests: computed<Columns>(() =>
-    columnsOf(traffic.value, fromMs.value, [
-      ({ total, spanMs }) => Math.round((total.requests * 1000) / spanMs),
-    ]),
+    columnsOf(traffic.value, fromMs.value, [(sample) => perSecond(sample.total.requests, sample)]),
   ),
   latency: computed<Columns>(() =>
     columnsOf(traffic.value, fromMs.value, [({ total }) => total.p50Ms, ({ total }) => total.p99Ms]),
@@ -47,7 +46,7 @@ const columns = {
   failed: computed<Columns>(() => {
     const lost = lostBySecond(operations.value.values());
     return columnsOf(traffic.value, fromMs.value, [
-      ({ total, spanMs }) => Math.ceil((total.errors * 1000) / spanMs),
+      (sample) => errorsPerSecond(sample.total.errors, sample),
       ({ atMs }) => lost.get(Math.floor(atMs / 1000)) ?? 0,
     ]);
   }),

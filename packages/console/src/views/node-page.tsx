@@ -2,6 +2,7 @@ import type { NodeStatus } from '@lameduck/core';
 import type { VNode } from 'preact';
 import { formatAge, formatBytes, formatMs } from '../model/format.ts';
 import type { NodeView } from '../model/state.ts';
+import { errorsPerSecond, perSecond } from '../model/traffic-now.ts';
 import { api } from '../shell/api.ts';
 import { now, state } from '../shell/store.ts';
 import { CheckStrip } from './check-strip.tsx';
@@ -60,19 +61,22 @@ function NodeSheet({ view }: { readonly view: NodeView }): VNode {
 
 function NodeFigures({ status }: { readonly status: NodeStatus }): VNode {
   const { traffic } = state.value;
-  const sample = traffic.at(-1)?.nodes[status.name];
+  const newest = traffic.at(-1);
+  const sample = newest?.nodes[status.name];
+  const rates =
+    newest === undefined || sample === undefined
+      ? undefined
+      : { requests: perSecond(sample.requests, newest), errors: errorsPerSecond(sample.errors, newest) };
   const figures: readonly (readonly [string, string | number | undefined])[] = [
     ['in rotation', status.inRotation ? 'yes' : 'no'],
     ['in flight', status.inFlight],
     ['connections', status.connections],
-    ['requests/s', sample?.requests],
+    ['requests/s', rates?.requests],
     ['p99', sample?.p99Ms === undefined ? undefined : formatMs(sample.p99Ms)],
-    ['failed/s', sample?.errors],
+    ['failed/s', rates?.errors],
     ['weight', status.weight],
     ['version', status.version],
     ['gunicorn', status.arbiter?.version],
-    ['workers started', status.arbiter?.spawned],
-    ['reloads', status.arbiter?.reloads],
   ];
   return (
     <dl class="figures">

@@ -15,6 +15,7 @@ import { matchesHistory, outcomeOf } from '../../src/model/history-list.ts';
 import { selectNodes, visibleRows } from '../../src/model/node-list.ts';
 import { operationFromHistory } from '../../src/model/operation-view.ts';
 import { formatRoute, parseRoute, type Route } from '../../src/model/route.ts';
+import { errorsPerSecond, perSecond } from '../../src/model/traffic-now.ts';
 import { compareVersions } from '../../src/model/version-skew.ts';
 import { after, node, now, report, sample } from './support.ts';
 
@@ -39,6 +40,18 @@ describe('numbers and times', () => {
     ]);
     assert.deepEqual([7, 1204, 12_400, 3_100_000].map(formatCount), ['7', '1,204', '12.4k', '3.1M']);
     assert.equal(formatBytes(88_000_000), '84 MiB');
+  });
+
+  it('are per second, whatever time a sample is of, and no failure is rounded away', () => {
+    assert.deepEqual(
+      [1000, 2000, 15_000].map((spanMs) => [perSecond(30, { spanMs }), errorsPerSecond(3, { spanMs })]),
+      [
+        [30, 3],
+        [15, 2],
+        [2, 1],
+      ],
+    );
+    assert.equal(errorsPerSecond(0, { spanMs: 1500 }), 0);
   });
 
   it('list a few names and count the rest', () => {

@@ -33,6 +33,7 @@ export class DesiredRotation {
   readonly #listeners = new Set<(node: string) => void>();
   /** The last write of each node: one after the other. */
   readonly #writes = new Map<string, Promise<unknown>>();
+  #version = 0;
   #cancelRetry: (() => void) | undefined;
 
   constructor(nodes: readonly string[], parts: FollowParts) {
@@ -78,6 +79,11 @@ export class DesiredRotation {
   /** Of the nodes of this service of which anything was ever ordered. */
   get orders(): ReadonlyMap<string, RotationOrder> {
     return this.#orders;
+  }
+
+  /** Another one after each change of the orders. */
+  get version(): number {
+    return this.#version;
   }
 
   get out(): readonly string[] {
@@ -153,6 +159,7 @@ export class DesiredRotation {
   #set(node: string, order: RotationOrder): void {
     if (!this.#nodes.has(node) || compareOrders(order, this.order(node)) <= 0) return;
     this.#orders.set(node, order);
+    this.#version += 1;
     for (const listener of this.#listeners) listener(node);
   }
 }

@@ -1,16 +1,11 @@
-import {
-  compareOrders,
-  type EdgeAck,
-  type EdgeOutcome,
-  LameduckError,
-  type RotationOrder,
-  unconverged,
-} from '@lameduck/core';
+import { compareOrders, type EdgeOutcome, LameduckError, type RotationOrder } from '@lameduck/core';
 import type { Logger } from 'pino';
+import { within } from '../deadline.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Edge, EdgeProgress, EdgeStatus } from '../ports/edge.ts';
 import type { Acknowledgements } from './acknowledgements.ts';
 import type { DesiredRotation } from './desired-rotation.ts';
+import { EdgeAnswers } from './edge-answers.ts';
 
 /** Back-off between attempts at what an edge would not do: 0.5 s × 2ⁿ, at most 10 s. */
 const firstRetryMs = 500;
@@ -38,6 +33,13 @@ export interface EdgeOwnerParts {
   readonly signal: AbortSignal;
 }
 
+/** What the edge said of itself, and when: also as of which orders and answers. */
+interface Seen {
+  readonly status: EdgeStatus;
+  readonly atMs: number;
+  readonly version: string;
+}
+
 /** An order that is being applied. */
 interface Task {
   readonly order: RotationOrder;
@@ -51,8 +53,8 @@ interface Task {
 export class EdgeOwner {
   readonly #parts: EdgeOwnerParts;
   readonly #tasks = new Map<string, Task>();
-  /** The last answer of this life, by node. */
-  readonly #answered = new Map<string, EdgeAck>();
+  readonly #answered: EdgeAnswers;
+  #seen: Seen | undefined;
   #life = 0;
   #isOpen = false;
   #failures = 0;
@@ -61,6 +63,7 @@ export class EdgeOwner {
 
   constructor(parts: EdgeOwnerParts) {
     this.#parts = parts;
+    this.#answered = new EdgeAnswers(parts.desired);
     parts.desired.onOrder(this.#look);
     parts.signal.addEventListener('abort', () => {
       this.#cancelRetry?.();
@@ -87,8 +90,7 @@ export class EdgeOwner {
 
   /** Whether the edge does all that is desired, and has proved it. */
   isConverged({ state, out }: EdgeStatus): boolean {
-    const { desired } = this.#parts;
-    return state === 'ready' && unconverged(desired.orders, this.#answered, out).length === 0;
+    return state === 'ready' && this.#answered.differing(out).length === 0;
   }
 
   readonly #look = (node: string): void => {
@@ -125,7 +127,7 @@ export class EdgeOwner {
     const { desired, logger, edge } = this.#parts;
     const outcome = await this.#attempt(node, order, ended.signal);
     if (this.#parts.signal.aborted || desired.order(node).isOut !== order.isOut || !this.#isOwner()) return;
-    this.#answered.set(node, { order, life: this.#life, outcome });
+    this.#answered.note(node, { order, life: this.#life, outcome });
     await this.#answer(node, order, outcome);
     if (outcome.type === 'proved') {
       if (this.#failures > 0) logger.info({ edge: edge.name, node }, 'edge follows again');
@@ -191,9 +193,7 @@ export class EdgeOwner {
       await this.#reopen();
     } finally {
       this.#cancelRetry = undefined;
-      for (const [node, { outcome }] of this.#answered) {
-        if (outcome.type !== 'proved') this.#answered.delete(node);
-      }
+      this.#answered.forget(this.#answered.unproved());
       if (this.#isOpen) this.#lookAtAll();
       else this.#retryLater();
     }
@@ -225,9 +225,24 @@ export class EdgeOwner {
     return (await this.#status())?.state === 'stopped';
   }
 
+  /** What the edge says of itself, or has said at most so long ago, if nothing was changed at it since. Rejects as the edge does. */
+  async status(signal: AbortSignal, maxAgeMs: number): Promise<EdgeStatus> {
+    const { edge, clock } = this.#parts;
+    const seen = this.#seen;
+    const isOfNow = this.#tasks.size === 0 && seen?.version === this.#answered.version;
+    if (seen !== undefined && isOfNow && clock.now() - seen.atMs < maxAgeMs) return seen.status;
+    const asked = { atMs: clock.now(), version: this.#answered.version };
+    const status = await edge.status(signal);
+    // another one who asked later may have been answered already
+    if ((this.#seen?.atMs ?? 0) <= asked.atMs) this.#seen = { status, ...asked };
+    return status;
+  }
+
   async #status(): Promise<EdgeStatus | undefined> {
-    const signal = AbortSignal.any([this.#parts.signal, AbortSignal.timeout(statusTimeoutMs)]);
-    return this.#parts.edge.status(signal).catch(() => undefined);
+    const { clock, signal } = this.#parts;
+    return within(clock, statusTimeoutMs, [signal], (either) => this.status(either, 0)).catch(
+      () => undefined,
+    );
   }
 
   #auditLater(): void {
@@ -245,17 +260,17 @@ export class EdgeOwner {
     if (!this.#isOpen || !this.#isOwner()) return;
     const wasBusy = this.#isBusy();
     const status = await this.#status();
-    const { desired, edge, logger, signal, onSeen } = this.#parts;
+    const { edge, logger, signal, onSeen } = this.#parts;
     if (status === undefined || signal.aborted) return;
     if (status.state === 'ready') onSeen(edge, status);
     if (wasBusy || this.#isBusy()) return;
     if (status.state === 'stopped') this.#retryLater();
     if (status.state !== 'ready') return;
-    const differing = unconverged(desired.orders, this.#answered, status.out);
+    const differing = this.#answered.differing(status.out);
     if (differing.length === 0) return;
     logger.warn({ edge: edge.name, nodes: differing }, 'edge does not what is desired: it is changed again');
     for (const node of differing) {
-      this.#answered.delete(node);
+      this.#answered.forget([node]);
       this.#look(node);
     }
   }

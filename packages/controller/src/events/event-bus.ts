@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { ApiEventName, ApiEvents } from '@lameduck/core';
+import { beatMs } from '../beat.ts';
 import type { Clock } from '../ports/clock.ts';
 import { EventRing } from './event-ring.ts';
 
-/** Events that come within this time are one write for each listener: the longer, the more of them there are. */
-const flushMs = (listeners: number): number => Math.min(80, 20 + listeners);
+/** With more listeners than this there is a write with every second beat at most: each one wakes a process at its other end. */
+const fewListeners = 10;
+/** The longest that events wait for others: the fewer listeners, the less it costs not to wait. */
+const waitMs = (listeners: number): number => Math.min(2 * beatMs, 20 + 4 * listeners);
 /** How long events are kept on being made after the last listener left: one that comes back has missed nothing. */
 const lingerMs = 30_000;
 const mostFrames = 10_000;
@@ -30,6 +33,7 @@ export class EventBus {
   readonly #clock: Clock;
   readonly #life: BusLife;
   #number = 0;
+  #flushedAt = 0;
   #pending: string[] = [];
   #cancelFlush: () => void = () => undefined;
   #cancelSleep: () => void = () => undefined;
@@ -60,7 +64,7 @@ export class EventBus {
     const text = formatEvent(this.lastId, name, data);
     this.#ring.push({ number: this.#number, text });
     if (this.#pending.length === 0)
-      this.#cancelFlush = this.#clock.schedule(flushMs(this.#listeners.size), () => this.#flush());
+      this.#cancelFlush = this.#clock.schedule(waitMs(this.#listeners.size), () => this.#flush());
     this.#pending.push(text);
   }
 
@@ -87,6 +91,12 @@ export class EventBus {
     this.#flush();
     this.#listeners.clear();
     this.#sleep();
+  }
+
+  /** To be called with each beat, after what is made with it: then nobody needs a timer for it. */
+  beat(): void {
+    const sinceMs = this.#clock.now() - this.#flushedAt;
+    if (this.#listeners.size <= fewListeners || sinceMs > 1.5 * beatMs) this.#flush();
   }
 
   #wake(): void {
@@ -121,8 +131,9 @@ export class EventBus {
   }
 
   #flush(): void {
-    this.#cancelFlush();
     if (this.#pending.length === 0) return;
+    this.#cancelFlush();
+    this.#flushedAt = this.#clock.now();
     const chunk = Buffer.from(this.#pending.join(''));
     this.#pending = [];
     for (const listener of this.#listeners) listener(chunk);

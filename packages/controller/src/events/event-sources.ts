@@ -1,25 +1,24 @@
 import type { Logger } from 'pino';
+import type { Beat } from '../beat.ts';
 import type { EdgeSet } from '../edge-set.ts';
 import type { NodeRecord } from '../node-record.ts';
 import type { Clock } from '../ports/clock.ts';
 import { refreshNode, viewNode } from '../views.ts';
 import type { EventSources } from './service-events.ts';
 
-/** Most time that an edge or a node may take to say how it is. */
-const askTimeoutMs = 2000;
-
 /** What the events of edges and nodes are made of. */
 export function createEventSources(
-  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+  { clock, beat, logger }: { readonly clock: Clock; readonly beat: Beat; readonly logger: Logger },
   records: readonly NodeRecord[],
   edges: EdgeSet,
 ): Omit<EventSources, 'status' | 'flags'> {
   return {
     records,
     clock,
+    beat,
     logger,
-    edges: () => edges.views(AbortSignal.timeout(askTimeoutMs)),
-    refreshNode: (record) => refreshNode(record, edges, AbortSignal.timeout(askTimeoutMs)),
+    edges: (signal, maxAgeMs) => edges.views(signal, maxAgeMs),
+    refreshNode: (record, signal) => refreshNode(record, edges, signal),
     viewNode: (record) => viewNode(record, clock.now()),
   };
 }

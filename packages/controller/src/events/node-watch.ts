@@ -5,30 +5,34 @@ type Seen = ReturnType<typeof look>;
 
 /**
  * Tells which nodes have changed since it was asked before, without asking anybody. It is asked ten times a second for
- * hundreds of nodes of which few have changed: those that have not cost a few comparisons and no memory.
+ * hundreds of nodes of which few have changed: those that were not touched cost nothing.
  */
 export class NodeWatch {
   readonly #records: readonly NodeRecord[];
-  #seen: Seen[] = [];
+  readonly #seen = new Map<NodeRecord, Seen>();
+  #touched = new Set<NodeRecord>();
 
   constructor(records: readonly NodeRecord[]) {
     this.#records = records;
+    for (const record of records) record.onTouch(() => this.#touched.add(record));
   }
 
   /** From now on what differs from this moment has changed. */
   reset(): void {
-    this.#seen = this.#records.map(look);
+    for (const record of this.#records) this.#seen.set(record, look(record));
+    this.#touched.clear();
   }
 
   /** `now` is when a state that is new has begun. */
   changed(now: number): readonly NodeRecord[] {
+    if (this.#touched.size === 0) return [];
+    const touched = this.#touched;
+    this.#touched = new Set();
     const changed: NodeRecord[] = [];
-    // without an iterator: this runs ten times a second, and mostly finds nothing
-    for (let place = 0; place < this.#records.length; place += 1) {
-      const record = this.#records[place];
-      if (record === undefined || isAsSeen(record, this.#seen[place])) continue;
+    for (const record of touched) {
       noteState(record, now);
-      this.#seen[place] = look(record);
+      if (isAsSeen(record, this.#seen.get(record))) continue;
+      this.#seen.set(record, look(record));
       changed.push(record);
     }
     return changed;

@@ -1,18 +1,23 @@
 import type { EdgeView, NodeStatus, ServiceFlags, ServiceStatus } from '@lameduck/core';
 import { LameduckError } from '@lameduck/core';
 import type { Logger } from 'pino';
-import { type NodeRecord, noteState } from '../node-record.ts';
+import type { Beat } from '../beat.ts';
+import { within } from '../deadline.ts';
+import type { NodeRecord } from '../node-record.ts';
 import type { Clock } from '../ports/clock.ts';
 import { ChecksFeed } from './checks-feed.ts';
 import { EventBus, type EventListener, formatEvent } from './event-bus.ts';
 import { NodeWatch } from './node-watch.ts';
 import { OperationFeed } from './operation-feed.ts';
-import { everyTick } from './tick.ts';
 
-/** How often the controller's own records are compared: bounds how many events one node can make. */
-const tickMs = 100;
-/** How often edges and nodes are asked. */
-const refreshMs = 1000;
+/** Edges and nodes are asked with every tenth beat: each second. */
+const beatsToRefresh = 10;
+/** Edges that operations change are asked this often at most, however many operations there are. */
+const beatsToHasten = 5;
+/** While nothing is changed at an edge, what its owner has asked it for every two seconds will do. */
+const restingMs = 2500;
+/** Most time that an edge or a node may take to say how it is. */
+const askTimeoutMs = 2000;
 /** Nodes asked in one turn, so that many nodes cost no more than this. */
 const nodesInTurn = 10;
 
@@ -20,12 +25,14 @@ const nodesInTurn = 10;
 export interface EventSources {
   readonly records: readonly NodeRecord[];
   readonly clock: Clock;
+  /** With each the controller's own records are compared, which bounds how many events one node can make. */
+  readonly beat: Beat;
   readonly logger: Logger;
   readonly status: () => Promise<ServiceStatus>;
   readonly flags: () => ServiceFlags;
-  readonly edges: () => Promise<readonly EdgeView[]>;
+  readonly edges: (signal: AbortSignal, maxAgeMs: number) => Promise<readonly EdgeView[]>;
   /** Asks the node's edges and master for what the record does not know. */
-  readonly refreshNode: (record: NodeRecord) => Promise<void>;
+  readonly refreshNode: (record: NodeRecord, signal: AbortSignal) => Promise<void>;
   readonly viewNode: (record: NodeRecord) => NodeStatus;
 }
 
@@ -43,6 +50,9 @@ export class ServiceEvents {
   readonly #nodes: NodeWatch;
   readonly #edges = new Map<string, string>();
   #areEdgesDue = false;
+  #beats = 0;
+  #edgesAskedAt = 0;
+  #isRefreshing = false;
   #flags = '';
   #rollout = '';
   #turn = 0;
@@ -93,20 +103,19 @@ export class ServiceEvents {
   }
 
   #wake(): void {
-    const { clock, logger } = this.#sources;
     this.#nodes.reset();
     const { flags, rollout } = this.#readFlags();
     this.#flags = flags;
     this.#rollout = rollout;
-    const onError = (thrown: unknown): void =>
-      logger.error({ reason: LameduckError.from(thrown).message }, 'events not made');
-    const stopCompare = everyTick(clock, tickMs, async () => this.#compare(), onError);
-    const stopRefresh = everyTick(clock, refreshMs, () => this.#refresh(), onError);
-    const stopFeeds = this.#feeds.map((start) => start(this.bus));
+    const { beat } = this.#sources;
+    // what is asked for is found with a later beat; what is gathered goes out with this one
+    const stops = [
+      beat.join(() => this.#beginRefresh(), beatsToRefresh),
+      beat.join(() => this.#look()),
+      ...this.#feeds.map((start) => start(this.bus)),
+    ];
     this.#stop = () => {
-      for (const stop of stopFeeds) stop();
-      stopCompare();
-      stopRefresh();
+      for (const stop of stops) stop();
     };
   }
 
@@ -115,14 +124,25 @@ export class ServiceEvents {
     this.#areEdgesDue = true;
   }
 
+  /** What is found goes out with the same beat, all in one. */
+  #look(): void {
+    const { clock } = this.#sources;
+    try {
+      this.#beats += 1;
+      this.#compare();
+      // an edge that does not answer must not hold up what the records say
+      if (this.#areEdgesDue && this.#beats - this.#edgesAskedAt >= beatsToHasten)
+        within(clock, askTimeoutMs, [], (signal) => this.#refreshEdges(signal, 0)).catch(() => undefined);
+    } catch (thrown) {
+      this.#notMade(thrown);
+    }
+    this.bus.beat();
+  }
+
   #compare(): void {
     const { clock, viewNode } = this.#sources;
     for (const record of this.#nodes.changed(clock.now())) this.bus.publish('node', viewNode(record));
     this.#compareFlags();
-    if (!this.#areEdgesDue) return;
-    this.#areEdgesDue = false;
-    // an edge that does not answer must not hold up what the records say
-    this.#refreshEdges().catch(() => undefined);
   }
 
   #compareFlags(): void {
@@ -144,22 +164,39 @@ export class ServiceEvents {
     };
   }
 
-  async #refresh(): Promise<void> {
+  /** The next one not before the last has ended. */
+  #beginRefresh(): void {
     this.checks.flush();
+    if (this.#isRefreshing) return;
+    this.#isRefreshing = true;
+    this.#refresh()
+      .catch((thrown: unknown) => this.#notMade(thrown))
+      .finally(() => {
+        this.#isRefreshing = false;
+      });
+  }
+
+  #notMade(thrown: unknown): void {
+    this.#sources.logger.error({ reason: LameduckError.from(thrown).message }, 'events not made');
+  }
+
+  async #refresh(): Promise<void> {
     const { records, clock, refreshNode } = this.#sources;
-    // a state that follows from none of the fields that are compared each time
-    for (const record of records) noteState(record, clock.now());
     const count = Math.min(nodesInTurn, records.length);
     const turn = Array.from({ length: count }, (_, step) => records[(this.#turn + step) % records.length]);
     this.#turn = (this.#turn + count) % Math.max(1, records.length);
-    await Promise.all([
-      this.#refreshEdges(),
-      ...turn.map((record) => (record === undefined ? undefined : refreshNode(record))),
-    ]);
+    await within(clock, askTimeoutMs, [], (signal) =>
+      Promise.all([
+        this.#refreshEdges(signal, this.#areEdgesDue ? 0 : restingMs),
+        ...turn.map((record) => (record === undefined ? undefined : refreshNode(record, signal))),
+      ]),
+    );
   }
 
-  async #refreshEdges(): Promise<void> {
-    for (const edge of await this.#sources.edges()) {
+  async #refreshEdges(signal: AbortSignal, maxAgeMs: number): Promise<void> {
+    this.#areEdgesDue = false;
+    this.#edgesAskedAt = this.#beats;
+    for (const edge of await this.#sources.edges(signal, maxAgeMs)) {
       const text = JSON.stringify(edge);
       if (this.#edges.get(edge.name) === text) continue;
       this.#edges.set(edge.name, text);

@@ -89,7 +89,7 @@ function statusOf(edge: Edge, signal: AbortSignal): Promise<EdgeStatus> {
     const answer: EdgeStatus = { name, mode, state: 'failed', server: '', out: [], reason };
     signal.addEventListener('abort', () => resolve(answer), { once: true });
   });
-  return Promise.race([edgeStatus(edge, signal), late]);
+  return Promise.race([edgeStatus(edge, () => edge.status(signal)), late]);
 }
 
 /** Those that are ours and answer. */

@@ -124,6 +124,8 @@ export interface Edge {
   weigh(weights: ReadonlyMap<string, number>, signal: AbortSignal): Promise<void>;
   /** Upper bound of the requests that the edge has under way to the node, sessions that are left to it apart; 0 is exact. */
   inFlight(node: string, signal: AbortSignal): Promise<number>;
+  /** The same as of a moment ago and without waiting for anything, for what is shown each second; missing where it is as cheap. */
+  shownInFlight?(node: string, signal: AbortSignal): Promise<number>;
   /** WebSockets and event streams that are left to the node to close; missing or 0 where they count as any request. */
   sessions?(node: string, signal: AbortSignal): Promise<number>;
   /**

@@ -120,4 +120,31 @@ describe('the bus of events', () => {
     assert.equal(bus.subscribe(listener, lastId), undefined, 'what happened meanwhile was not written down');
     bus.close();
   });
+
+  it('writes with each beat for a few listeners, and with every second one for many', () => {
+    for (const [count, expected] of [
+      [3, 6],
+      [50, 3],
+    ] as const) {
+      const clock = handClock();
+      const bus = new EventBus(clock, { wake: () => {}, sleep: () => {} });
+      let writes = 0;
+      const write = (): void => {
+        writes += 1;
+      };
+      for (let place = 0; place < count; place += 1) bus.subscribe(() => write());
+      clock.pass(1000);
+      for (let beat = 0; beat < 6; beat += 1) {
+        bus.publish('checks', event);
+        // what beats is not later than the bus by itself
+        bus.beat();
+        clock.pass(100);
+      }
+      assert.equal(writes / count, expected, `${count} listeners`);
+      bus.publish('checks', event);
+      clock.pass(200);
+      assert.equal(writes / count, expected + 1, 'without a beat it writes by itself');
+      bus.close();
+    }
+  });
 });

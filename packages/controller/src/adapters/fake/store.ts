@@ -31,6 +31,8 @@ export function createFakeStore(clock: Clock): FakeStore {
 
 class MemoryStore implements FakeStore {
   readonly #entries = new Map<string, Kept>();
+  /** In order: a list costs what it gives, also in a store that has grown. */
+  readonly #keys: string[] = [];
   readonly #feed = new ChangeFeed(0);
   readonly #leases: Leases;
   readonly #faults: WriteFault[] = [];
@@ -71,10 +73,14 @@ class MemoryStore implements FakeStore {
 
   async list(prefix: string, options: ListOptions, signal: AbortSignal): ReturnType<Store['list']> {
     await this.#enter(signal);
-    const found = [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix)).map(toEntry);
-    found.sort((one, other) => (one.key < other.key ? -1 : 1));
-    if (options.order === 'descending') found.reverse();
-    return { revision: this.#revision, entries: found.slice(0, options.limit) };
+    const { limit = Number.POSITIVE_INFINITY, order } = options;
+    const [begin, end] = [this.#placeOf(prefix), this.#placeOf(`${prefix}\uffff`)];
+    const keys =
+      order === 'descending'
+        ? this.#keys.slice(Math.max(begin, end - limit), end).reverse()
+        : this.#keys.slice(begin, Math.min(end, begin + limit));
+    const entries = keys.map((key) => toEntry(this.#entries.get(key) as Kept));
+    return { revision: this.#revision, entries };
   }
 
   async txn(
@@ -117,14 +123,32 @@ class MemoryStore implements FakeStore {
     const revision = this.#revision + 1;
     const changes = ops.flatMap((op): readonly StoreChange[] => {
       const { key } = op;
-      if (op.type === 'delete') return this.#entries.delete(key) ? [{ type: 'delete', key, revision }] : [];
+      if (op.type === 'delete') return this.#delete(key) ? [{ type: 'delete', key, revision }] : [];
       const kept = { key, value: op.value, revision, lease: op.lease };
+      if (!this.#entries.has(key)) this.#keys.splice(this.#placeOf(key), 0, key);
       this.#entries.set(key, kept);
       return [{ type: 'put', entry: toEntry(kept) }];
     });
     if (changes.length === 0) return;
     this.#revision = revision;
     this.#feed.publish(changes);
+  }
+
+  #delete(key: string): boolean {
+    if (!this.#entries.delete(key)) return false;
+    this.#keys.splice(this.#placeOf(key), 1);
+    return true;
+  }
+
+  /** Of the first key that is not before this one. */
+  #placeOf(key: string): number {
+    let [low, high] = [0, this.#keys.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#keys[middle] as string) < key) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #dropEntries(lease: string): void {

@@ -2,6 +2,7 @@ import { LameduckError, type NodeTraffic } from '@lameduck/core';
 import { formatGateState, type GateState, parseGateState } from './gate-state.ts';
 import { parseTraffic } from './parse-traffic.ts';
 import { type Answer, sendRequest } from './send-request.ts';
+import { shareQuestion } from './shared-question.ts';
 
 /** The answer of the marker: which configuration answered, and by which worker. */
 export interface Marker {
@@ -16,6 +17,8 @@ export interface GateReading {
 }
 
 const callDeadlineMs = 2_000;
+/** What is shown may be this old: who asks with the same beat gets the same answer. */
+const recentMs = 150;
 
 /** Speaks to the control server of one edge. Each call has its own connection and is done or failed within 2 s. */
 export interface ControlClient {
@@ -23,6 +26,8 @@ export interface ControlClient {
   marker(signal: AbortSignal): Promise<Marker | undefined>;
   /** Throws `edgeUnproven` where the gate does not answer. */
   readGate(signal: AbortSignal): Promise<GateReading>;
+  /** The same as of a moment ago, but never of before a change of ours: what is only shown is asked for once for all. */
+  recentGate(signal: AbortSignal): Promise<GateReading>;
   /** What each node was sent; those without any are missing. Throws `edgeUnproven`. */
   readTraffic(signal: AbortSignal): Promise<ReadonlyMap<string, NodeTraffic>>;
   /** False where the gate has a newer state already. Throws `edgeUnproven`. */
@@ -33,14 +38,14 @@ export interface ControlClient {
 
 export function createControlClient(edge: string, socketPath: string, token: () => string): ControlClient {
   const call = (method: string, path: string, body: string, signal: AbortSignal): Promise<Answer> =>
-    sendRequest({
-      to: { kind: 'unix', path: socketPath },
-      method,
-      path,
-      headers: { 'x-lameduck-token': token() },
-      body,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(callDeadlineMs)]),
-    });
+    inTime(signal, (either) =>
+      sendRequest({
+        to: { kind: 'unix', path: socketPath },
+        ...{ method, path, body },
+        headers: { 'x-lameduck-token': token() },
+        signal: either,
+      }),
+    );
   const gate = async (method: string, body: string, signal: AbortSignal, path = '/gate'): Promise<Answer> => {
     try {
       return await call(method, path, body, signal);
@@ -48,18 +53,21 @@ export function createControlClient(edge: string, socketPath: string, token: () 
       throw unproven(edge, thrown instanceof Error ? thrown.message : String(thrown), thrown);
     }
   };
+  const readGate = async (signal: AbortSignal): Promise<GateReading> => {
+    const answer = await gate('GET', '', signal);
+    const reading = answer.status === 200 ? parseReading(answer.body) : undefined;
+    if (reading === undefined) throw unproven(edge, `status ${answer.status}`);
+    return reading;
+  };
+  const recent = shareQuestion(() => readGate(new AbortController().signal), recentMs);
   return {
     marker: async (signal) => {
       const answer = await call('GET', '/marker', '', signal).catch(() => undefined);
       const found = /^(\d+):(\d+)$/.exec(answer?.body ?? '');
       return found === null ? undefined : { generation: Number(found[1]), pid: Number(found[2]) };
     },
-    readGate: async (signal) => {
-      const answer = await gate('GET', '', signal);
-      const reading = answer.status === 200 ? parseReading(answer.body) : undefined;
-      if (reading === undefined) throw unproven(edge, `status ${answer.status}`);
-      return reading;
-    },
+    readGate,
+    recentGate: (signal) => recent.read(signal),
     readTraffic: async (signal) => {
       const answer = await gate('GET', '', signal, '/traffic');
       const traffic = answer.status === 200 ? parseTraffic(answer.body) : undefined;
@@ -67,7 +75,9 @@ export function createControlClient(edge: string, socketPath: string, token: () 
       return traffic;
     },
     setGate: async (state, signal) => {
-      const answer = await gate('POST', formatGateState(state), signal);
+      recent.forget();
+      // and what was asked while it was on its way
+      const answer = await gate('POST', formatGateState(state), signal).finally(() => recent.forget());
       if (answer.status === 409) return false;
       if (answer.status !== 200) throw unproven(edge, `status ${answer.status} ${answer.body.slice(0, 100)}`);
       return true;
@@ -76,6 +86,18 @@ export function createControlClient(edge: string, socketPath: string, token: () 
       await gate('DELETE', pids.join(' '), signal);
     },
   };
+}
+
+/** A signal of `AbortSignal.timeout` would come to its end, and make its error, long after the answer. */
+async function inTime<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const late = new AbortController();
+  const tooLate = (): void => late.abort(new DOMException('time is over', 'TimeoutError'));
+  const timer = setTimeout(tooLate, callDeadlineMs);
+  try {
+    return await work(AbortSignal.any([signal, late.signal]));
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function unproven(edge: string, got: string, cause?: unknown): LameduckError {

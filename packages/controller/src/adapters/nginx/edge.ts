@@ -15,7 +15,7 @@ import { changeGate, ungatedEnded } from './gate-change.ts';
 import { countsTraffic } from './gate-config.ts';
 import { withOut } from './gate-state.ts';
 import { pauseEdge, resumeEdge } from './hold.ts';
-import { countSessions, inFlight } from './in-flight.ts';
+import { countSessions, inFlight, shownInFlight } from './in-flight.ts';
 import { stopManaged } from './managed.ts';
 import { defaultApplyTimeoutMs, openEdge } from './open-edge.ts';
 import { lookAtMaster, type Opened, requireMaster } from './opened.ts';
@@ -144,6 +144,11 @@ class NginxEdge implements Edge {
   async inFlight(node: string, _signal: AbortSignal): Promise<number> {
     this.#requireNode(node);
     return await inFlight(this.#requireOpened(), node);
+  }
+
+  async shownInFlight(node: string, signal: AbortSignal): Promise<number> {
+    this.#requireNode(node);
+    return await shownInFlight(this.#requireOpened(), node, signal);
   }
 
   async sessions(node: string, signal: AbortSignal): Promise<number> {

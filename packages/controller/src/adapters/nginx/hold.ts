@@ -51,7 +51,7 @@ export async function pauseStatus(
   const { state } = opened.spec;
   const mayHold = opened.canHold && (state.pause !== undefined || state.out.size > 0);
   if (!mayHold) return {};
-  const held = countHeld(await opened.client.readGate(signal));
+  const held = countHeld(await opened.client.recentGate(signal));
   const paused = state.pause === undefined ? {} : { paused: toStatus(state.pause) };
   return { ...paused, ...(held > 0 || state.pause !== undefined ? { held } : {}) };
 }

@@ -4,7 +4,7 @@ import type { GateReading } from './control-client.ts';
 import { openMark } from './gate-count-lua.ts';
 import { lookAtMaster, type Opened } from './opened.ts';
 import type { ResolvedNode } from './resolve-nodes.ts';
-import { createSocketCounter } from './sockets.ts';
+import { createSocketCounter, type SocketCounter } from './sockets.ts';
 
 /** A little more than the period of the workers' timers (gate-count-lua.ts). */
 const tellMs = 150;
@@ -99,6 +99,7 @@ export function shareInFlight(
     if (kind === 'u') unplaced += readUnplaced(value).count;
     else shares.set(what, (shares.get(what) ?? 0) + value);
   }
+  if (unplaced === 0) return shares;
   const taking = nodes.filter((node) => !reading.state.out.has(node));
   for (const [place, node] of taking.entries()) {
     const share = Math.floor((unplaced + place) / taking.length);
@@ -127,6 +128,27 @@ interface Look {
   count(node: ResolvedNode): number;
 }
 
+/** What was made of a reading: many nodes are shown of one. */
+const shown = new WeakMap<GateReading, Look>();
+
+/** The same as of a moment ago, for what is only shown: no worker is waited for, and the edge is not asked for each node. */
+export async function shownInFlight(opened: Opened, name: string, signal: AbortSignal): Promise<number> {
+  const node = opened.spec.nodes.find((one) => one.name === name);
+  if (node === undefined) return 0;
+  const isCounting = opened.plan.mode === 'gate' && opened.plan.isCounting;
+  if (!isCounting) return inFlight(opened, name);
+  const reading = await opened.client.recentGate(signal);
+  return (shown.get(reading) ?? lookAt(opened, reading)).count(node);
+}
+
+function lookAt(opened: Opened, reading: GateReading): Look {
+  const { count, gone } = tallyGate(reading, isNginx);
+  const look = createLook(opened, count);
+  shown.set(reading, look);
+  void forgetGone(opened, gone);
+  return look;
+}
+
 /** Looks that are about to be taken; who asks within the same turn of the loop shares one. */
 const coming = new WeakMap<Opened, Promise<Look>>();
 
@@ -153,12 +175,19 @@ async function takeLook(opened: Opened): Promise<Look> {
   const isCounting =
     lookAtMaster(opened) !== undefined && opened.plan.mode === 'gate' && opened.plan.isCounting;
   const counted = isCounting ? await readCounters(opened) : () => Number.POSITIVE_INFINITY;
-  const pids = nginxPids(opened);
-  const sockets = createSocketCounter(pids);
+  return createLook(opened, counted);
+}
+
+/** Of the processes and the kernel's tables nothing is read before the counters leave something open. */
+function createLook(opened: Opened, counted: (node: string) => number): Look {
+  let pids: readonly number[] | undefined;
+  let sockets: SocketCounter | undefined;
   return {
     count({ name, address }) {
       const known = counted(name);
       if (known === 0) return 0;
+      pids ??= nginxPids(opened);
+      sockets ??= createSocketCounter(pids);
       const least = Math.min(known, sockets(address) ?? Number.POSITIVE_INFINITY);
       if (Number.isFinite(least)) return least;
       // A unix socket without counters shows nothing: only an nginx that is gone has surely nothing under way.
@@ -169,9 +198,12 @@ async function takeLook(opened: Opened): Promise<Look> {
 
 async function readCounters(opened: Opened): Promise<(node: string) => number> {
   const tally = await readTold(opened);
-  if (tally.gone.length > 0)
-    await opened.client.forget(tally.gone, new AbortController().signal).catch(() => undefined);
+  await forgetGone(opened, tally.gone);
   return tally.count;
+}
+
+async function forgetGone({ client }: Opened, gone: readonly number[]): Promise<void> {
+  if (gone.length > 0) await client.forget(gone, new AbortController().signal).catch(() => undefined);
 }
 
 /** After a change each worker tells what it has under way, at the latest when its timer comes; before, no number is known. */

@@ -8,6 +8,9 @@ import type { LiteralAddress } from './resolve-nodes.ts';
  */
 const openLine = / (\S+) 0[12] \S+ \S+ \S+ +(\d+) +\d+ (\d+) /g;
 
+/** How many connections there are to an address; see `countSockets`. */
+export type SocketCounter = (address: LiteralAddress) => number | undefined;
+
 /**
  * How many connections these processes have, or make, to the address. `undefined` where /proc cannot tell: a
  * unix socket's other end is not shown there. Idle keep-alive connections count too.
@@ -20,9 +23,7 @@ export function countSockets(pids: readonly number[], address: LiteralAddress): 
  * The same for many addresses: what the kernel shows is read once, and only if it is needed. Each of its two tables costs it a
  * walk over all connections of both kinds, 20 ms and more; nginx connects to an IPv4 address by IPv4.
  */
-export function createSocketCounter(
-  pids: readonly number[],
-): (address: LiteralAddress) => number | undefined {
+export function createSocketCounter(pids: readonly number[]): SocketCounter {
   const [first] = pids;
   const owned = new Map<number, Owned>();
   const tables = new Map<Table, ReadonlyMap<string, Row[]>>();

@@ -41,7 +41,7 @@ export async function nginxStatus(
 /** What nginx itself says: the gate, or the configuration that it has loaded. */
 async function readOut(opened: Opened, signal: AbortSignal): Promise<readonly string[] | undefined> {
   if (opened.plan.mode === 'gate') {
-    const reading = await opened.client.readGate(signal).catch(() => undefined);
+    const reading = await opened.client.recentGate(signal).catch(() => undefined);
     return reading === undefined ? undefined : [...reading.state.out.keys()];
   }
   const marker = await opened.client.marker(signal);

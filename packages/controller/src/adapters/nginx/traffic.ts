@@ -1,4 +1,4 @@
-import { noTraffic } from '@lameduck/core';
+import { type NodeTraffic, noTraffic } from '@lameduck/core';
 import type { EdgeTraffic } from '../../ports/edge.ts';
 import { isNginx, shareInFlight } from './in-flight.ts';
 import type { Opened } from './opened.ts';
@@ -11,10 +11,15 @@ export async function readTraffic(
   const names = opened.spec.nodes.map(({ name }) => name);
   const [counted, reading] = await Promise.all([
     opened.client.readTraffic(signal),
-    opened.client.readGate(signal),
+    opened.client.recentGate(signal),
   ]);
   const inFlight = shareInFlight(reading, names, isNginx);
-  return new Map(
-    names.map((name) => [name, { ...(counted.get(name) ?? noTraffic), inFlight: inFlight.get(name) ?? 0 }]),
-  );
+  return new Map(names.map((name) => [name, join(counted.get(name), inFlight.get(name) ?? 0)]));
+}
+
+const idle: EdgeTraffic = { ...noTraffic, inFlight: 0 };
+
+function join(counted: NodeTraffic | undefined, inFlight: number): EdgeTraffic {
+  if (counted === undefined) return inFlight === 0 ? idle : { ...noTraffic, inFlight };
+  return { ...counted, inFlight };
 }
