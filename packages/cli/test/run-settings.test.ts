@@ -33,6 +33,15 @@ describe('lameduck run: settings', () => {
     assert.equal((await folder.run(['run', 'app.mjs', '--check-config'])).code, 0);
     const missing = await folder.run(['run', 'nowhere.mjs', '--check-config']);
     assert.equal(missing.code, 78);
+    folder.write('first.mjs', '');
+    const imported = (module: string): ReturnType<CommandFolder['run']> =>
+      folder.run(['run', 'app.mjs', '--check-config', '--import', module]);
+    assert.equal((await imported('./first.mjs')).code, 0);
+    const nope = await imported('./nope.mjs');
+    assert.deepEqual(
+      [nope.code, /Cannot import ".*\/nope\.mjs": an existing file/.test(nope.stderr)],
+      [78, true],
+    );
     folder.write('bad.json', '{ "worker": 2, "keepAlive": 5 }');
     const bad = await folder.run(['run', 'app.mjs', '--check-config', '--settings', 'bad.json']);
     assert.equal(bad.code, 78);

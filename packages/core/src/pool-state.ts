@@ -1,5 +1,5 @@
 import type { ErrorCode } from './errors.ts';
-import type { MasterState } from './protocol.ts';
+import type { MasterState, StartStep } from './protocol.ts';
 
 /** Budgets of a pool, fixed for its life. */
 export interface PoolSettings {
@@ -10,7 +10,7 @@ export interface PoolSettings {
   /** From the spawn to the first sign of life, and from the spawn to `ready`. */
   readonly bootTimeoutMs: number;
   readonly readyTimeoutMs: number;
-  /** Longest silence of a ready worker. */
+  /** Longest silence of a ready worker: longer than a loop may be blocked by the time between two beats. */
   readonly heartbeatTimeoutMs: number;
   /** From the request to leave to SIGKILL: the worker's own grace period and a margin. */
   readonly deadlineMs: number;
@@ -20,6 +20,8 @@ export interface PoolSettings {
   readonly minReadyMs: number;
   /** A worker that was ready this long has made good the crashes of its predecessors. */
   readonly healthyMs: number;
+  /** What Node is told to run before the application (`--import MODULE`), for messages. */
+  readonly nodeArguments?: string | undefined;
 }
 
 /** `waiting` has no process: its back-off timer runs. */
@@ -37,6 +39,8 @@ export interface PoolWorker {
   readonly isAvailable?: boolean;
   /** Served enough, or grew too large: to be replaced, ready-first. */
   readonly isWorn?: boolean;
+  /** How far its start has come. */
+  readonly step?: StartStep;
   /** Why it could not start, in the worker's own words. */
   readonly failure?: string;
 }
@@ -89,6 +93,7 @@ export type PoolEvent =
   | { readonly type: 'startRequested' }
   /** Any message of a worker. */
   | { readonly type: 'workerHeard'; readonly id: number }
+  | { readonly type: 'workerStarting'; readonly id: number; readonly step: StartStep }
   | { readonly type: 'workerReady'; readonly id: number }
   | { readonly type: 'workerFailed'; readonly id: number; readonly message: string }
   /** It leaves, asked or by itself. */

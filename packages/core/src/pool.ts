@@ -24,6 +24,7 @@
  * 8. A worn worker leaves only when its replacement is ready; all processes stay within target + maxRecycling.
  */
 import { assertNever, exitCodes } from './errors.ts';
+import { describeDelay, describeExit } from './pool-failure.ts';
 import {
   addWaiting,
   boot,
@@ -124,6 +125,9 @@ function hear(draft: Draft, worker: PoolWorker, event: WorkerEvent): void {
         draft.effects.push({ type: 'cancelTimer', timer: { name: 'boot', id: worker.id } });
       if (worker.state === 'ready') startTimer(draft, worker, 'heartbeat');
       return;
+    case 'workerStarting':
+      change(draft, { ...worker, step: event.step });
+      return;
     case 'workerReady':
       if (worker.state === 'booting') becomeReady(draft, worker);
       return;
@@ -142,43 +146,32 @@ function hear(draft: Draft, worker: PoolWorker, event: WorkerEvent): void {
     case 'workerExited':
       remove(draft, worker);
       if (event.code === exitCodes.deadlinePassed) countAborted(draft);
-      if (worker.state !== 'draining') crash(draft, worker, describeExit(worker, event));
+      if (worker.state !== 'draining')
+        crash(draft, worker, describeExit(worker, event, draft.state.settings));
       return;
     default:
       assertNever(event);
   }
 }
 
-function describeExit(
-  worker: PoolWorker,
-  event: { code: number | null; signal: string | null },
-): PoolFailure {
-  const how = event.signal === null ? `exited with code ${event.code}` : `was ended by ${event.signal}`;
-  const isUnusable = worker.failure !== undefined || event.code === 3;
-  return {
-    code: isUnusable ? 'entryUnusable' : 'startFailed',
-    message: worker.failure ?? `the worker ${how}`,
-  };
-}
-
 function fire(draft: Draft, worker: PoolWorker, timer: PoolTimer): void {
-  const { bootTimeoutMs, readyTimeoutMs, heartbeatTimeoutMs } = draft.state.settings;
+  const { settings } = draft.state;
   const isBooting = worker.state === 'booting';
   switch (timer.name) {
     case 'respawn':
       if (worker.state === 'waiting') boot(draft, worker);
       return;
     case 'boot':
-      if (isBooting)
-        giveUpOn(draft, worker, 'bootExpired', `gave no sign of life within ${bootTimeoutMs} ms`);
+      if (isBooting) giveUpOn(draft, worker, 'bootExpired', describeDelay(worker, 'boot', settings));
       return;
     case 'ready':
-      if (isBooting) giveUpOn(draft, worker, 'readyExpired', `was not ready within ${readyTimeoutMs} ms`);
+      if (isBooting) giveUpOn(draft, worker, 'readyExpired', describeDelay(worker, 'ready', settings));
       return;
-    case 'heartbeat':
-      if (worker.state === 'ready')
-        giveUpOn(draft, worker, 'silent', `was silent for ${heartbeatTimeoutMs} ms`);
+    case 'heartbeat': {
+      const message = `the worker was silent for ${settings.heartbeatTimeoutMs} ms`;
+      if (worker.state === 'ready') giveUpOn(draft, worker, 'silent', { code: 'startFailed', message });
       return;
+    }
     case 'available':
       change(draft, { ...worker, isAvailable: true });
       return;
@@ -205,9 +198,9 @@ function becomeReady(draft: Draft, worker: PoolWorker): void {
   if (draft.state.phase === 'starting') draft.state = { ...draft.state, phase: 'ready' };
 }
 
-function giveUpOn(draft: Draft, worker: PoolWorker, reason: KillReason, what: string): void {
+function giveUpOn(draft: Draft, worker: PoolWorker, reason: KillReason, failure: PoolFailure): void {
   kill(draft, worker, reason);
-  crash(draft, worker, { code: 'startFailed', message: worker.failure ?? `the worker ${what}` });
+  crash(draft, worker, failure);
 }
 
 function crash(draft: Draft, worker: PoolWorker, failure: PoolFailure): void {

@@ -32,7 +32,10 @@ export interface WorkerAssignment {
   readonly keepAliveMs: number;
   readonly readinessPath: string;
   readonly livenessPath: string;
-  /** Most time for the application's shutdown hooks, after the grace period at the latest. The worker has a default. */
+  /**
+   * Most time for the application's shutdown hooks from the end of the grace period; before, they have what is left of
+   * that. The worker has a default.
+   */
   readonly shutdownMs?: number;
   /** How long a half-sent request header may hold the drain. The worker has a default. */
   readonly headerMs?: number;
@@ -101,7 +104,12 @@ export interface WorkerCounts {
   readonly loopLagMs: number;
 }
 
+/** What a worker does before it is ready, in this order; those that its application has no use for are left out. */
+export type StartStep = 'loading' | 'startup' | 'preparing' | 'waitReady';
+
 export type WorkerToMaster =
+  /** It begins with that; the first one is its first sign of life. */
+  | { readonly type: 'starting'; readonly step: StartStep }
   | { readonly type: 'ready' }
   /** Every second, and once more before the exit. Any message counts as a sign of life. */
   | { readonly type: 'beat'; readonly counts: WorkerCounts; readonly latency?: LatencyCounts }
@@ -110,6 +118,8 @@ export type WorkerToMaster =
   | { readonly type: 'busy' }
   /** The drain has ended; `aborted` names what outlived the grace period, as `METHOD /path`. */
   | { readonly type: 'drained'; readonly aborted: readonly string[] }
+  /** The application's shutdown hooks had so long, and were not done. */
+  | { readonly type: 'shutdownCut'; readonly ms: number }
   /** The worker could not start and is about to exit 3. */
   | { readonly type: 'failed'; readonly message: string }
   /** Comes with the handle of an idle connection, which a sibling shall serve on; numbered by the worker. */

@@ -149,7 +149,7 @@ const deadlines = {
     'Deadlines',
     duration,
     largestKillMarginMs,
-    'what the master waits beyond that before it kills',
+    'what the master waits beyond timeoutGracefulShutdown before it kills, at least 500ms; six tenths of it belong to the shutdown hooks',
   ),
   linger: setting(
     'Deadlines',
@@ -185,7 +185,7 @@ const deadlines = {
     'Deadlines',
     duration,
     defaults.heartbeatTimeoutMs,
-    'longest time an event loop may be blocked; then its worker is killed and replaced',
+    'longest time an event loop may be blocked; then, within a second, its worker is killed and replaced',
   ),
   hangStack: setting(
     'Deadlines',

@@ -1,5 +1,5 @@
 import type { Setting } from './run-setting.ts';
-import { deadlineProblems } from './run-settings-rules.ts';
+import { deadlineProblems, drainMs } from './run-settings-rules.ts';
 import {
   flagOf,
   type RunSettings,
@@ -55,7 +55,7 @@ export function parseRunSettings(sources: SettingSources): ParsedSettings {
   }
   if (problems.length > 0) return { ok: false, problems };
   const adjusted = lowerDefaults(settings as RunSettings, origins as Origins);
-  const broken = deadlineProblems(adjusted);
+  const broken = deadlineProblems(adjusted, origins as Origins);
   if (broken.length > 0) return { ok: false, problems: broken.map((message) => ({ kind: 'file', message })) };
   return { ok: true, settings: adjusted, origins: origins as Origins };
 }
@@ -128,8 +128,9 @@ function unknownKeys({ file }: SettingSources): readonly SettingProblem[] {
 
 /** A default must not make a deadline that the user has chosen inconsistent. */
 function lowerDefaults(settings: RunSettings, origins: Origins): RunSettings {
-  if (origins.linger.kind !== 'default') return settings;
-  return { ...settings, linger: Math.min(settings.linger, settings.timeoutGracefulShutdown) };
+  const lowered = (name: 'linger' | 'sessionTimeout'): number =>
+    origins[name].kind === 'default' ? Math.min(settings[name], drainMs(settings)) : settings[name];
+  return { ...settings, linger: lowered('linger'), sessionTimeout: lowered('sessionTimeout') };
 }
 
 function show(value: unknown): string {

@@ -93,6 +93,23 @@ describe('settings: what is refused', () => {
   it('R25: refuses deadlines that contradict each other, with one message each', () => {
     const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
       [{ linger: '40s' }, /"linger": at most timeoutGracefulShutdown \(30s\).* is 40s$/],
+      [
+        { sessionTimeout: '90s', timeoutGracefulShutdown: '5s' },
+        /"sessionTimeout": at most timeoutGracefulShutdown \(5s\).* is 90s$/,
+      ],
+      [
+        { preStopDelay: '29s', linger: '30s' },
+        /"linger": at most 1s, what preStopDelay \(29s\) leaves of timeoutGracefulShutdown \(30s\).* is 30s$/,
+      ],
+      [
+        { preStopDelay: '28s', sessionTimeout: '3s' },
+        /"sessionTimeout": at most 2s, what preStopDelay \(28s\) leaves .* is 3s$/,
+      ],
+      [{ preStopDelay: '30s' }, /"preStopDelay": less than timeoutGracefulShutdown \(30s\).* is 30s$/],
+      [{ killMargin: '0s' }, /"killMargin": at least 500ms, .* is wanted: current value is 0s$/],
+      [{ killMargin: '100ms' }, /"killMargin": at least 500ms, .* is wanted: current value is 100ms$/],
+      [{ controller: 'c.sock' }, /"controller": node beside it, .* current value is c\.sock$/],
+      [{ node: 'foo' }, /"node": controller beside it, .* current value is foo$/],
       [{ heartbeatTimeout: '1s' }, /"heartbeatTimeout": at least 3s is wanted: current value is 1s$/],
       [{ timeoutGracefulShutdown: '0s' }, /"timeoutGracefulShutdown": more than 0/],
       [{ readyTimeout: '0s' }, /"readyTimeout": more than 0/],
@@ -110,6 +127,13 @@ describe('settings: what is refused', () => {
   it('lowers a default that a chosen deadline would contradict', () => {
     const { settings, origins } = accepted({ flags: { timeoutGracefulShutdown: '2s' } });
     assert.deepEqual([settings.linger, origins.linger.kind], [2000, 'default']);
+    assert.deepEqual([settings.sessionTimeout, origins.sessionTimeout.kind], [2000, 'default']);
+    const { settings: delayed } = accepted({ flags: { preStopDelay: '26s' } });
+    assert.deepEqual([delayed.linger, delayed.sessionTimeout], [4000, 4000]);
+  });
+
+  it('takes the name of a node as a variable without a controller: nodes of every kind are given theirs', () => {
+    assert.equal(accepted({ environment: { LAMEDUCK_NODE: 'a' } }).settings.node, 'a');
   });
 });
 

@@ -29,8 +29,9 @@ const createServerHandle = (net as unknown as { _createServerHandle: CreateServe
  */
 export async function adoptSocket(fd: number, known?: Address): Promise<Listener> {
   const target = await readlink(`/proc/self/fd/${fd}`).catch(() => undefined);
-  // Closed ones, too: Node has used the number for itself by now.
-  if (target !== undefined && !target.startsWith('socket:')) throw unusable(fd, target);
+  // Where none was passed, Node has used the number for itself by now.
+  if (target === undefined || target.startsWith('anon_inode:')) throw unusable(fd, 'not passed');
+  if (!target.startsWith('socket:')) throw unusable(fd, target);
   const handle = open(fd);
   const address = await (known === undefined ? addressOf(handle, fd) : Promise.resolve(known)).catch(
     (error: unknown) => {

@@ -6,10 +6,6 @@ export interface HangStack {
   readonly stack: readonly string[];
 }
 
-/** The worker needs some time for its answer before the kill, and must not be asked early for short budgets. */
-const aheadMs = 1000;
-const leastShare = 0.5;
-
 /** Asks a worker where it stands when its beats stay away. */
 export class HangWatch {
   readonly #afterMs: number;
@@ -18,9 +14,9 @@ export class HangWatch {
   #beatAt = 0;
   #last: HangStack | undefined;
 
-  /** `heartbeatTimeoutMs`: when it would be killed. */
+  /** Asked after `heartbeatTimeoutMs` of silence: it is killed a second later. */
   constructor(heartbeatTimeoutMs: number, ask: () => void) {
-    this.#afterMs = Math.max(heartbeatTimeoutMs * leastShare, heartbeatTimeoutMs - aheadMs);
+    this.#afterMs = heartbeatTimeoutMs;
     this.#ask = ask;
   }
 

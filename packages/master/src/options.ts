@@ -33,7 +33,7 @@ export interface MasterOptions {
   readonly bootTimeoutMs: number;
   /** A new worker serves beside the one it replaces for so long, before that leaves; 0 unless told. */
   readonly minReadyMs?: number;
-  /** Longest time a ready worker's event loop may be blocked. */
+  /** Longest time a ready worker's event loop may be blocked; within a second more it is killed. */
   readonly heartbeatTimeoutMs: number;
   readonly readinessPath: string;
   readonly livenessPath: string;

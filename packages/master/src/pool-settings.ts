@@ -6,6 +6,9 @@ const quickMs = 1750;
 /** As long as the longest back-off: a loop slower than that needs none. */
 const healthyMs = 30_000;
 
+/** Workers beat each second (`beats.ts`): a silence is up to so much longer than the loop has stood still. */
+const beatMs = 1000;
+
 /** What the pool machine is told of a master's options. */
 export function poolSettings(options: MasterOptions): PoolSettings {
   const { bootTimeoutMs, readyTimeoutMs, heartbeatTimeoutMs, graceMs, killMarginMs } = options;
@@ -14,10 +17,11 @@ export function poolSettings(options: MasterOptions): PoolSettings {
     maxRecycling: options.maxRecycling ?? 1,
     bootTimeoutMs,
     readyTimeoutMs,
-    heartbeatTimeoutMs,
+    heartbeatTimeoutMs: heartbeatTimeoutMs + beatMs,
     minReadyMs: options.minReadyMs ?? 0,
     deadlineMs: graceMs + killMarginMs,
     quickMs,
     healthyMs,
+    nodeArguments: (options.nodeArguments ?? []).join(' ') || undefined,
   };
 }

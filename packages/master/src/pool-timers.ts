@@ -21,16 +21,22 @@ export class PoolTimers {
     const key = keyOf(timer);
     clearTimeout(this.#timers.get(key));
     const dueAt = performance.now() + ms;
-    const fire = (): void => {
+    const handle = setTimeout(() => {
+      if (!endsOnMessages.has(timer.name)) this.#fire(timer, handle);
       // Then it was us who stood still (SIGSTOP, no CPU): what the workers said meanwhile has not been read yet.
-      if (endsOnMessages.has(timer.name) && performance.now() - dueAt > lateMs) {
-        this.start(timer, lateMs);
-        return;
-      }
-      this.#timers.delete(key);
-      this.#fired(timer);
-    };
-    this.#timers.set(key, setTimeout(fire, ms));
+      else if (performance.now() - dueAt > lateMs) this.start(timer, lateMs);
+      // Timers come first in a turn, also in one that is a little late: messages that have arrived come before.
+      else setImmediate(() => this.#fire(timer, handle));
+    }, ms);
+    this.#timers.set(key, handle);
+  }
+
+  /** Unless it was cancelled, or started again. */
+  #fire(timer: PoolTimer, handle: NodeJS.Timeout): void {
+    const key = keyOf(timer);
+    if (this.#timers.get(key) !== handle) return;
+    this.#timers.delete(key);
+    this.#fired(timer);
   }
 
   cancel(timer: PoolTimer): void {

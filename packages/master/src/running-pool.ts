@@ -232,6 +232,9 @@ export class RunningPool {
     switch (message.type) {
       case 'beat':
         return;
+      case 'starting':
+        this.#machine.send({ type: 'workerStarting', id, step: message.step });
+        return;
       case 'ready':
         this.#machine.send({ type: 'workerReady', id });
         this.#offerTakers();
@@ -256,6 +259,11 @@ export class RunningPool {
         const { pid } = this.#workers.get(id) ?? {};
         if (message.aborted.length > 0)
           this.#options.logger.warn({ worker: id, pid, aborted: message.aborted }, 'requests aborted');
+        return;
+      }
+      case 'shutdownCut': {
+        const { pid } = this.#workers.get(id) ?? {};
+        this.#options.logger.warn({ worker: id, pid, ms: message.ms }, 'shutdown hooks cut');
         return;
       }
       default:

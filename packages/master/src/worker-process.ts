@@ -12,7 +12,7 @@ import type { MasterOptions } from './options.ts';
 const listenerFd = 3;
 /** The exit may overtake the worker's last words; longer than this nobody waits for them. */
 const lastWordsMs = 50;
-/** Part of the kill margin that the application's shutdown hooks may use after the whole grace period. */
+/** Part of the kill margin that is the application's shutdown hooks' own, behind the whole grace period. */
 const hooksShare = 0.6;
 
 /** The request to leave goes over the channel, in order with all else; the signal follows so much later. */
@@ -201,11 +201,13 @@ function listenToEnd(child: ChildProcess, listener: WorkerListener, logger: Logg
 }
 
 const messageTypes: ReadonlySet<unknown> = new Set<WorkerToMaster['type']>([
+  'starting',
   'ready',
   'beat',
   'draining',
   'busy',
   'drained',
+  'shutdownCut',
   'failed',
   'handOff',
   'adopted',

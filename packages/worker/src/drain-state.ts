@@ -8,9 +8,9 @@ export interface DrainBudgets {
   readonly headerMs: number;
   /** Most time from the start of the drain until what is left is aborted. */
   readonly graceMs: number;
-  /** The same for a quick stop (SIGINT, SIGQUIT). */
+  /** All of a quick stop (SIGINT, SIGQUIT), the hooks included. */
   readonly quickMs: number;
-  /** Most time for the shutdown hooks of the application. */
+  /** Most time for the shutdown hooks of the application, from the end of the grace period; they may use that, too. */
   readonly shutdownMs: number;
   /** Most time from the end of accepting for WebSockets and event streams to end; the grace period bounds it, too. */
   readonly sessionMs: number;
@@ -21,7 +21,7 @@ export interface DrainPlan extends DrainBudgets {
   readonly handOff: boolean;
 }
 
-/** How a process ends: nothing lost, a hook failed, or something outlived the grace period. */
+/** How a process ends: nothing lost, a hook failed, or something outlived its time: a request, or the hooks. */
 export type DrainExitCode = 0 | 1 | 5;
 
 /** A phase with its budgets. */
@@ -94,6 +94,8 @@ export type DrainEffect =
   | { readonly type: 'cutSessions' }
   | { readonly type: 'abortRemaining' }
   | { readonly type: 'runShutdown'; readonly aborted: readonly string[] }
+  /** The hooks have not ended in time. */
+  | { readonly type: 'tellShutdownCut' }
   | { readonly type: 'exit'; readonly code: DrainExitCode; readonly aborted: readonly string[] };
 
 /** What one event does to the life of an application. */

@@ -18,23 +18,34 @@
  *           with siblings that stay (`replaced`), idle connections are handed over to them instead of closed, and
  *           no answer asks the client to leave, until a hand-off is refused
  * aborting  the grace period has passed: what is left is being named and cut
- * stopping  no connection is left: the shutdown hooks of the application run within their own budget
+ * stopping  no connection is left: the shutdown hooks of the application run, with what is left of the grace period and
+ *           their own budget behind it; after an abort with their own budget alone
  *
  * Invariants (each one is a property test):
  * 1. accepting stops once, never before the drain is announced, and always before anything is closed or cut
  * 2. nothing is cut unless the grace period has passed; sessions have their own, after they were told
  * 3. the shutdown hooks run exactly once in every history that exits after having been ready
  * 4. an exit happens at most once, and nothing happens after it
- * 5. the exit code is 0 only if nothing was aborted and the hooks ended well
- * 6. lameDuck, draining and stopping each have a timer that ends them; aborting ends in the next turn of the loop
+ * 5. the exit code is 0 only if nothing was aborted and the hooks ended well; hooks that are cut are told
+ * 6. lameDuck, draining and stopping each have a timer that ends them (stopping: that of the grace period, until it is
+ *    over); aborting ends in the next turn of the loop
  * 7. the linger time never grows
  * 8. connections are handed over only between `startHandOff` and `endHandOff`, and not after a quit or a refusal
  */
+import {
+  hurried,
+  quickGraceMs,
+  startTimer,
+  stay,
+  stepAborting,
+  stepStopping,
+  toExited,
+  toStopping,
+} from './drain-end.ts';
 import type {
   DrainBudgets,
   DrainEffect,
   DrainEvent,
-  DrainExitCode,
   DrainPlan,
   DrainState,
   DrainTimer,
@@ -63,9 +74,7 @@ export function stepDrain(state: DrainState, event: DrainEvent): DrainTransition
     case 'draining':
       return stepDraining(state, event);
     case 'aborting':
-      return event.type === 'aborted'
-        ? toStopping(state.budgets, [...state.cut, ...event.requests], [])
-        : stay(state);
+      return stepAborting(state, event);
     case 'stopping':
       return stepStopping(state, event);
     case 'exited':
@@ -80,7 +89,7 @@ function stepStarting(state: WithBudgets<'starting'>, event: DrainEvent): DrainT
     case 'terminate':
     case 'quit':
       // Nothing was ever accepted, and half-started hooks cannot be shut down in any defined way.
-      return { state: { phase: 'exited', code: 0, aborted: [] }, effects: [exitEffect(0, [])] };
+      return toExited([], 0);
     case 'graceShortened':
       return stay({ phase: 'starting', budgets: withGrace(state.budgets, event.graceMs) });
     case 'lingerShortened':
@@ -97,10 +106,8 @@ function stepServing(state: WithBudgets<'serving'>, event: DrainEvent): DrainTra
       return budgets.lameDuckMs > 0 ? toLameDuck(budgets) : toDraining(budgets, announceLeave(budgets));
     case 'bounce':
       return toBouncing(budgets, event.ms);
-    case 'quit': {
-      const quick = { ...budgets, lingerMs: 0, handOff: false };
-      return toDraining(quick, announceDrain(Math.min(budgets.quickMs, budgets.graceMs)));
-    }
+    case 'quit':
+      return toDraining(hurried(budgets), announceDrain(Math.min(quickGraceMs(budgets), budgets.graceMs)));
     case 'graceShortened':
       return stay({ phase: 'serving', budgets: withGrace(budgets, event.graceMs) });
     case 'lingerShortened':
@@ -118,7 +125,7 @@ function stepLameDuck(state: WithBudgets<'lameDuck'>, event: DrainEvent): DrainT
   const { budgets } = state;
   switch (event.type) {
     case 'quit':
-      return toDraining({ ...budgets, lingerMs: 0 }, [startTimer('grace', budgets.quickMs)]);
+      return toDraining(hurried(budgets), [startTimer('grace', quickGraceMs(budgets))]);
     case 'released':
       return toDraining(budgets, []);
     case 'bounce':
@@ -141,7 +148,7 @@ function stepDraining(state: WithCut<'draining'>, event: DrainEvent): DrainTrans
   const { budgets } = state;
   switch (event.type) {
     case 'emptied':
-      return toStopping(budgets, state.cut, []);
+      return toStopping(budgets, state.cut);
     case 'sessionsCut':
       return stay({ ...state, cut: [...state.cut, ...event.names] });
     case 'settled':
@@ -150,9 +157,9 @@ function stepDraining(state: WithCut<'draining'>, event: DrainEvent): DrainTrans
       // It was told to leave before (a signal to the whole group).
       return { state, effects: [{ type: 'startBouncing' }] };
     case 'quit':
-      return closeSooner(state, { ...budgets, lingerMs: 0, handOff: false }, [
+      return closeSooner(state, hurried(budgets), [
         ...endHandOff(budgets),
-        startTimer('grace', budgets.quickMs),
+        startTimer('grace', quickGraceMs(budgets)),
       ]);
     case 'replaced':
       if (budgets.handOff || budgets.lingerMs === 0) return stay(state);
@@ -176,22 +183,6 @@ function onDrainingTimer(state: WithCut<'draining'>, timer: DrainTimer): DrainTr
   if (timer === 'session') return { state, effects: [{ type: 'cutSessions' }] };
   if (timer !== 'sweep') return stay(state);
   return { state, effects: [closeIdle(budgets), startTimer('sweep', sweepMs)] };
-}
-
-function stepStopping(
-  state: WithBudgets<'stopping'> & { readonly aborted: readonly string[] },
-  event: DrainEvent,
-): DrainTransition {
-  const isClean = event.type === 'shutdownEnded' && event.isClean;
-  const isOver =
-    event.type === 'shutdownEnded' || (event.type === 'timerExpired' && event.timer === 'shutdown');
-  if (event.type === 'quit') return { state, effects: [startTimer('shutdown', state.budgets.quickMs)] };
-  if (!isOver) return stay(state);
-  const code = state.aborted.length > 0 ? 5 : isClean ? 0 : 1;
-  return {
-    state: { phase: 'exited', code, aborted: state.aborted },
-    effects: [exitEffect(code, state.aborted)],
-  };
 }
 
 function toLameDuck(budgets: DrainPlan): DrainTransition {
@@ -244,17 +235,6 @@ function toAborting(
   return { state: { phase: 'aborting', budgets, cut }, effects: [...before, { type: 'abortRemaining' }] };
 }
 
-function toStopping(
-  budgets: DrainPlan,
-  aborted: readonly string[],
-  before: readonly DrainEffect[],
-): DrainTransition {
-  return {
-    state: { phase: 'stopping', budgets, aborted },
-    effects: [...before, startTimer('shutdown', budgets.shutdownMs), { type: 'runShutdown', aborted }],
-  };
-}
-
 function announceDrain(graceMs: number): readonly DrainEffect[] {
   return [{ type: 'announceDrain' }, startTimer('grace', graceMs)];
 }
@@ -278,16 +258,4 @@ function withGrace(budgets: DrainPlan, graceMs: number): DrainPlan {
 
 function closeIdle({ lingerMs, headerMs }: DrainPlan): Extract<DrainEffect, { type: 'closeIdle' }> {
   return { type: 'closeIdle', lingerMs, headerMs };
-}
-
-function startTimer(timer: DrainTimer, ms: number): DrainEffect {
-  return { type: 'startTimer', timer, ms };
-}
-
-function exitEffect(code: DrainExitCode, aborted: readonly string[]): DrainEffect {
-  return { type: 'exit', code, aborted };
-}
-
-function stay(state: DrainState): DrainTransition {
-  return { state, effects: [] };
 }

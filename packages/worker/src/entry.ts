@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { type Application, isApplication } from './application.ts';
+import { type Application, describeValue, isApplication } from './application.ts';
+import { describeFailure } from './syntax-place.ts';
 import type { WorkerContext } from './worker-context.ts';
-import { describeThrown, WorkerError } from './worker-error.ts';
+import { WorkerError } from './worker-error.ts';
 
 /** What a module gives to be served. */
 export interface Entry {
@@ -31,7 +32,7 @@ async function importEntry(path: string): Promise<Exports> {
     const isType = (thrown as { code?: unknown } | null)?.code === 'ERR_UNKNOWN_FILE_EXTENSION';
     if (isType)
       throw unusable(path, 'Node 22.18 or later, or JavaScript, was wanted', process.version, thrown);
-    throw unusable(path, 'a module that can be imported was wanted', describeThrown(thrown), thrown);
+    throw unusable(path, 'a module that can be imported was wanted', await describeFailure(thrown), thrown);
   }
 }
 
@@ -76,7 +77,7 @@ export async function readApplication(path: string, exports: Exports): Promise<A
   try {
     return await findApplication(exports);
   } catch (thrown) {
-    throw unusable(path, 'an application was wanted', describeThrown(thrown), thrown);
+    throw unusable(path, 'an application was wanted', await describeFailure(thrown), thrown);
   }
 }
 
@@ -89,8 +90,14 @@ export function nothingToServe(path: string, exports: Exports): WorkerError {
   const found = Object.keys(exports).filter(
     (name) => exports[name] !== undefined && name !== 'module.exports',
   );
-  const got = found.length === 0 ? 'no exports' : `exports ${found.join(', ')}`;
+  const got =
+    found.length === 0 ? 'no exports' : `exports ${found.map((name) => inWords(name, exports)).join(', ')}`;
   const wanted =
     'a call of listen(), or an application exported as default, app, handler or application was wanted';
   return unusable(path, wanted, got);
+}
+
+/** What stands under a name that is looked at is told, too. */
+function inWords(name: string, exports: Exports): string {
+  return (names as readonly string[]).includes(name) ? `${name} (${describeValue(exports[name])})` : name;
 }

@@ -6,9 +6,10 @@ import { startDrain, stepDrain } from './drain.ts';
 import type { DrainEffect, DrainEvent, DrainState, DrainTimer } from './drain-state.ts';
 import { HandOff, type HandOffLink } from './hand-off/hand-off.ts';
 import { interceptServer } from './intercept.ts';
-import { errorFields, logError } from './log.ts';
+import { logError } from './log.ts';
 import type { Settings } from './options.ts';
 import { afterQuietTurn } from './quiet-turn.ts';
+import { runHooks } from './run-hooks.ts';
 import { runMachine } from './run-machine.ts';
 import { type Counts, type DrainReport, type Member, shared } from './shared-state.ts';
 
@@ -19,7 +20,9 @@ export interface LifecycleHooks {
   /** While promised requests are bounced: some have arrived lately, bounced or not. */
   onBusy?(): void;
   onDrained?(aborted: readonly string[]): void;
-  /** Run in turn, once, within `shutdownMs`. */
+  /** The shutdown hooks were cut after so long. */
+  onShutdownCut?(ms: number): void;
+  /** Run in turn, once, within what is left of `graceMs` and `shutdownMs`. */
   readonly shutdownHooks: readonly (() => unknown)[];
   /** Where siblings may take connections over. */
   readonly handOff?: HandOffLink;
@@ -43,6 +46,7 @@ export class Lifecycle implements Member {
   readonly #machine: { readonly state: DrainState; send(event: DrainEvent): void };
   /** Only what WebSockets are told depends on it. */
   #isReplaced = false;
+  #shutdownAt = 0;
   #heir: Member | undefined;
   readonly #stopCounting: () => void;
   #resolveEnded: (report: DrainReport) => void = () => undefined;
@@ -192,7 +196,8 @@ export class Lifecycle implements Member {
         this.#abortRemaining();
         break;
       case 'runShutdown':
-        this.#runShutdown(effect.aborted);
+      case 'tellShutdownCut':
+        this.#shutDown(effect);
         break;
       case 'exit':
         this.#exit({ code: effect.code, aborted: effect.aborted });
@@ -252,10 +257,21 @@ export class Lifecycle implements Member {
     });
   }
 
+  #shutDown(effect: Extract<DrainEffect, { type: 'runShutdown' | 'tellShutdownCut' }>): void {
+    if (effect.type === 'runShutdown') {
+      this.#runShutdown(effect.aborted);
+      return;
+    }
+    const ms = Math.round(performance.now() - this.#shutdownAt);
+    logError('The shutdown hooks took too long and were cut', { ms });
+    this.#hooks.onShutdownCut?.(ms);
+  }
+
   #runShutdown(aborted: readonly string[]): void {
     if (aborted.length > 0) logError('Requests outlived the grace period and were aborted', { aborted });
     this.#hooks.onDrained?.(aborted);
-    runAll(this.#hooks.shutdownHooks).then(
+    this.#shutdownAt = performance.now();
+    runHooks(this.#hooks.shutdownHooks).then(
       (isClean) => this.#machine.send({ type: 'shutdownEnded', isClean }),
       () => this.#machine.send({ type: 'shutdownEnded', isClean: false }),
     );
@@ -274,17 +290,4 @@ export class Lifecycle implements Member {
     if (this.#hooks.beforeExit === undefined) finish();
     else this.#hooks.beforeExit().then(finish, finish);
   }
-}
-
-async function runAll(hooks: readonly (() => unknown)[]): Promise<boolean> {
-  let isClean = true;
-  for (const hook of hooks) {
-    try {
-      await hook();
-    } catch (thrown) {
-      isClean = false;
-      logError('A shutdown hook failed', errorFields(thrown));
-    }
-  }
-  return isClean;
 }

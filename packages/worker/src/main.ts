@@ -13,7 +13,8 @@ import { OwnSignals } from './program/own-signals.ts';
 import { runWorker } from './run-worker.ts';
 import { shared } from './shared-state.ts';
 import { ignoreMasterSignals, installSignalHandlers, terminateAll } from './signals.ts';
-import { describeThrown, WorkerError } from './worker-error.ts';
+import { describeFailure } from './syntax-place.ts';
+import { WorkerError } from './worker-error.ts';
 
 const startFailed = 3;
 
@@ -62,15 +63,19 @@ function hear(message: MasterToWorker | null, handle: unknown): void {
 }
 
 function fail(thrown: unknown): void {
+  void tellFailure(thrown);
+}
+
+async function tellFailure(thrown: unknown): Promise<void> {
   const message =
     thrown instanceof WorkerError
       ? thrown.message
-      : `Cannot start "${entry}": a start without an error was wanted: current value is ${describeThrown(thrown)}`;
+      : `Cannot start "${entry}": a start without an error was wanted: current value is ${await describeFailure(thrown)}`;
   const cause = thrown instanceof WorkerError && thrown.cause !== undefined ? thrown.cause : thrown;
   // What only we found wrong needs no stack: the master tells it.
   if (!(cause instanceof WorkerError) || !process.connected) logError(message, errorFields(cause));
   const exit = (): never => process.exit(startFailed);
-  link.flush({ type: 'failed', message }).then(exit, exit);
+  await link.flush({ type: 'failed', message }).then(exit, exit);
 }
 
 // While starting, an error that nobody catches is a failed start, too (a port of its own that is taken).

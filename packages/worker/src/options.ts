@@ -19,7 +19,7 @@ export interface AttachOptions {
   readonly headerMs?: number;
   /** Most time for WebSockets and event streams after they were told to leave. 5,000. */
   readonly sessionMs?: number;
-  /** Most time for the shutdown hooks. 3,000: less than the margin of a master after the grace period. */
+  /** Most time for the shutdown hooks from the end of the grace period; they may use what is left of that, too. 3,000. */
   readonly shutdownMs?: number;
   /** 200 while new requests are wanted, else 503. `/readyz`; empty for none. */
   readonly readinessPath?: string;
@@ -39,7 +39,7 @@ export interface AttachOptions {
   readonly handleSignals?: boolean;
   /** End the process when everything is drained. True. */
   readonly exit?: boolean;
-  /** Called once, when nothing is left to answer, within `shutdownMs`. */
+  /** Called once, when nothing is left to answer: see `shutdownMs`. */
   readonly onShutdown?: () => unknown;
 }
 

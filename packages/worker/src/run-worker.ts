@@ -12,20 +12,22 @@ import { type HeldListen, ListenWatch } from './program/listen-watch.ts';
 import { load } from './program/load.ts';
 import { type OwnSignals, softenClose } from './program/own-signals.ts';
 import { readyMessage } from './program/ready-message.ts';
+import { watchCluster } from './program/refuse-cluster.ts';
 import { listen } from './serve.ts';
 import { shared } from './shared-state.ts';
+import { describeFailure } from './syntax-place.ts';
 import { tellHang } from './tell-hang.ts';
 import { warmUp } from './warm-up.ts';
 import { warmUpApplication } from './warm-up-application.ts';
 import { workerContext } from './worker-context.ts';
-import { describeThrown, WorkerError } from './worker-error.ts';
+import { WorkerError } from './worker-error.ts';
 
 async function runStartup(path: string, { startup }: Entry): Promise<void> {
   try {
     await startup?.(workerContext());
   } catch (thrown) {
     const wanted = 'a startup() without an error was wanted';
-    const message = `Cannot start "${path}": ${wanted}: current value is ${describeThrown(thrown)}`;
+    const message = `Cannot start "${path}": ${wanted}: current value is ${await describeFailure(thrown)}`;
     throw new WorkerError('entryUnusable', message, thrown);
   }
 }
@@ -53,6 +55,7 @@ function createHooks(
       rememberAborted(aborted);
       link.send({ type: 'drained', aborted });
     },
+    onShutdownCut: (ms) => link.send({ type: 'shutdownCut', ms }),
     beforeExit: async () => {
       await observer?.accessLog?.close();
       await link.flush(beat(beats.read()));
@@ -95,8 +98,9 @@ export async function runWorker(
     shutdownHooks.unshift(...(own?.yieldTo(lifecycle) ?? []));
     return lifecycle;
   }
-  const lifecycle = await serveEntry(assignment, start, shutdownHooks);
+  const lifecycle = await serveEntry(assignment, link, start, shutdownHooks);
   if (assignment.hangStack === true) tellHang((stack) => link.send({ type: 'hung', stack }));
+  if (isReady !== undefined) link.send({ type: 'starting', step: 'waitReady' });
   await isReady;
   lifecycle.ready();
   return lifecycle;
@@ -105,6 +109,7 @@ export async function runWorker(
 /** Resolves when the application, or the program, listens on the inherited socket. */
 async function serveEntry(
   assignment: WorkerAssignment,
+  link: MasterLink,
   start: (server: Server) => Lifecycle,
   shutdownHooks: (() => unknown)[],
 ): Promise<Lifecycle> {
@@ -119,13 +124,19 @@ async function serveEntry(
     await takeOver(fd);
     return lifecycle;
   }
-  const entry = await load(path, new ListenWatch(), async (program) => void (await serveProgram(program)));
+  link.send({ type: 'starting', step: 'loading' });
+  const cluster = watchCluster(path);
+  const serveEarly = async (program: HeldListen): Promise<void> => void (await serveProgram(program));
+  const entry = await Promise.race([load(path, new ListenWatch(), serveEarly), cluster.refused]);
+  cluster.end();
   const { shutdown } = entry;
   if (shutdown !== undefined) shutdownHooks.unshift(() => shutdown(workerContext()));
   // Startup first: a factory may need what it opens.
+  if (entry.startup !== undefined) link.send({ type: 'starting', step: 'startup' });
   await runStartup(path, entry);
   if (lifecycle !== undefined) return lifecycle;
   if (entry.program !== undefined) return serveProgram(entry.program);
+  link.send({ type: 'starting', step: 'preparing' });
   const { server, close } = await prepareServer(entry.application as Application, path, assignment);
   // Behind the hook of the application, which may still need the framework.
   if (close !== undefined) shutdownHooks.splice(-1, 0, close);

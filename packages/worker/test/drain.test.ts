@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { startDrain, stepDrain } from '../src/drain.ts';
-import type { DrainBudgets, DrainEffect, DrainEvent, DrainState } from '../src/drain-state.ts';
+import type { DrainBudgets, DrainEffect, DrainEvent, DrainState, DrainTimer } from '../src/drain-state.ts';
 
 const budgets: DrainBudgets = {
   lameDuckMs: 0,
@@ -141,16 +141,28 @@ property('the exit code is 0 only if nothing was aborted and the hooks ended wel
   if (end !== undefined) assert.deepEqual(end.event, { type: 'shutdownEnded', isClean: true });
 });
 
+function hasExpired(steps: readonly Step[], timer: DrainTimer): boolean {
+  return steps.some(({ event }) => event.type === 'timerExpired' && event.timer === timer);
+}
+
 property('each phase of the way out has a timer that ends it', (steps) => {
   const started = new Set<string>();
-  const needed: Record<string, string> = { lameDuck: 'lameDuck', draining: 'grace', stopping: 'shutdown' };
+  const needed: Record<string, readonly DrainTimer[]> = {
+    lameDuck: ['lameDuck'],
+    draining: ['grace'],
+    stopping: ['grace', 'shutdown'],
+  };
   for (const { effects, to, event } of steps) {
     if (event.type === 'timerExpired') started.delete(event.timer);
     for (const effect of effects) if (effect.type === 'startTimer') started.add(effect.timer);
-    const timer = needed[to.phase];
+    const timers = needed[to.phase] ?? [];
     // A timer that fires in a phase that does not know it cannot have been running in that phase.
-    const hasFired = steps.some((step) => step.event.type === 'timerExpired' && step.event.timer === timer);
-    if (timer !== undefined && !hasFired) assert.ok(started.has(timer), `${to.phase} without ${timer}`);
+    const hasFired = timers.some((timer) => hasExpired(steps, timer));
+    if (timers.length > 0 && !hasFired)
+      assert.ok(
+        timers.some((timer) => started.has(timer)),
+        `${to.phase} without ${timers}`,
+      );
   }
 });
 
@@ -257,24 +269,65 @@ test('a second SIGTERM changes nothing, a SIGINT shortens the grace period and e
   );
   assert.deepEqual(twice?.effects, []);
   assert.deepEqual(quick?.effects, [
-    { type: 'startTimer', timer: 'grace', ms: 2000 },
+    { type: 'startTimer', timer: 'grace', ms: 1333 },
     { type: 'closeIdle', lingerMs: 0, headerMs: 5000 },
   ]);
 });
 
-test('hooks that take too long end with exit 1, aborted requests with exit 5', () => {
-  const toStopping: DrainEvent[] = [{ type: 'ready' }, { type: 'terminate' }, { type: 'emptied' }];
-  const late = run([...toStopping, { type: 'timerExpired', timer: 'shutdown' }], budgets).at(-1)?.to;
-  assert.deepEqual(late, { phase: 'exited', code: 1, aborted: [] });
-  const cut: DrainEvent[] = [
-    { type: 'ready' },
-    { type: 'terminate' },
-    { type: 'timerExpired', timer: 'grace' },
-    { type: 'emptied' },
-    { type: 'aborted', requests: ['GET /never'] },
-    { type: 'shutdownEnded', isClean: true },
+test('shutdown hooks have what is left of the grace period, then their own budget; when they are cut it is told', () => {
+  const begun = run([{ type: 'ready' }, { type: 'terminate' }, { type: 'emptied' }], budgets).at(-1);
+  assert.deepEqual(begun?.effects, [{ type: 'runShutdown', aborted: [] }]);
+  const late = stepDrain(begun?.to ?? assert.fail(), { type: 'timerExpired', timer: 'grace' });
+  assert.deepEqual(late.effects, [{ type: 'startTimer', timer: 'shutdown', ms: 3000 }]);
+  const cut = stepDrain(late.state, { type: 'timerExpired', timer: 'shutdown' });
+  assert.deepEqual(cut.state, { phase: 'exited', code: 5, aborted: [] });
+  assert.deepEqual(
+    cut.effects.map((effect) => effect.type),
+    ['tellShutdownCut', 'exit'],
+  );
+});
+
+test('R8: aborted requests leave the shutdown hooks their own budget, and end with exit 5', () => {
+  const steps = run(
+    [
+      { type: 'ready' },
+      { type: 'terminate' },
+      { type: 'timerExpired', timer: 'grace' },
+      { type: 'emptied' },
+      { type: 'aborted', requests: ['GET /never'] },
+      { type: 'shutdownEnded', isClean: true },
+    ],
+    budgets,
+  );
+  assert.deepEqual(steps.at(-2)?.effects, [
+    { type: 'startTimer', timer: 'shutdown', ms: 3000 },
+    { type: 'runShutdown', aborted: ['GET /never'] },
+  ]);
+  assert.deepEqual(steps.at(-1)?.to, { phase: 'exited', code: 5, aborted: ['GET /never'] });
+});
+
+test('a quick stop keeps a third of its time for the shutdown hooks', () => {
+  const timers = (history: readonly DrainEvent[]): unknown[] =>
+    effectsOf(run([{ type: 'ready' }, ...history], budgets)).flatMap((effect) =>
+      effect.type === 'startTimer' && effect.timer !== 'sweep' && effect.timer !== 'session'
+        ? [[effect.timer, effect.ms]]
+        : [],
+    );
+  const grace = { type: 'timerExpired', timer: 'grace' } as const;
+  const aborted = { type: 'aborted', requests: [] } as const;
+  const quick = [
+    ['grace', 1333],
+    ['shutdown', 667],
   ];
-  assert.deepEqual(run(cut, budgets).at(-1)?.to, { phase: 'exited', code: 5, aborted: ['GET /never'] });
+  assert.deepEqual(timers([{ type: 'quit' }, grace, aborted]), quick);
+  assert.deepEqual(timers([{ type: 'quit' }, { type: 'emptied' }, grace]), quick);
+  const hurried = timers([{ type: 'terminate' }, { type: 'quit' }, grace, aborted]);
+  assert.deepEqual(hurried, [['grace', 30_000], ...quick]);
+  const late = timers([{ type: 'terminate' }, { type: 'emptied' }, { type: 'quit' }]);
+  assert.deepEqual(late, [
+    ['grace', 30_000],
+    ['shutdown', 2000],
+  ]);
 });
 
 test('sessions are told when accepting ends, and cut at their own budget; what could not be told counts as aborted', () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:http2';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { fetchText, RawClient } from './support/raw-client.ts';
@@ -44,6 +45,19 @@ test('on Node 20 a worker serves a fetch handler', { skip }, async () => {
   assert.match(await fetchText(worker.port, '/hello'), /content-length: 5\r\n[\s\S]*hello$/i);
   worker.kill('SIGTERM');
   assert.equal(await worker.exited, 0);
+});
+
+test('on Node 20 an imported module that does not parse is told with its place', {
+  skip,
+}, async (context) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'lameduck-worker-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  writeFileSync(path.join(folder, 'deep.mjs'), 'const b = ;\n');
+  writeFileSync(path.join(folder, 'app.mjs'), "import './deep.mjs';\n");
+  const worker = spawnWorker(path.join(folder, 'app.mjs'), { node: node ?? '' });
+  const { message } = await worker.message('failed');
+  assert.ok(message.includes(` in ${path.join(folder, 'deep.mjs')}:1:11\n    const b = ;\n`), message);
+  assert.equal(await worker.exited, 3);
 });
 
 test('on Node 20 an entry in TypeScript is refused with the Node that it needs', { skip }, async () => {

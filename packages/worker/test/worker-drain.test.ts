@@ -316,7 +316,8 @@ for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
     worker.kill(signal);
     assert.equal(await worker.exited, 5);
     const ms = performance.now() - start;
-    assert.ok(ms >= 1400 && ms < 2500, `took ${ms} ms`);
+    // The last third of a second and a half belongs to the shutdown hooks.
+    assert.ok(ms >= 950 && ms < 2000, `took ${ms} ms`);
     assert.deepEqual((await worker.message('drained')).aborted, ['GET /never']);
     client.close();
   });

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { type Address, formatAddress, LameduckError } from '@lameduck/core';
 import { type Launch, startMaster, takeLaunch } from '@lameduck/master';
 import type { Command } from 'commander';
@@ -48,18 +48,23 @@ async function run(entry: string | undefined, options: RunOptions): Promise<void
   const given = pickFlags(options);
   const flags = entry === undefined ? given : { ...given, entry };
   const loaded = await loadSettings({ flags, file: options.settings }, process.env, process.cwd());
-  if (options.checkConfig === true) checkEntry(loaded);
+  if (options.checkConfig === true) checkFiles(loaded);
   if (options.printConfig === true) printSettings(loaded, createScreen(options.json === true));
   if (options.checkConfig === true || options.printConfig === true) return;
   await runApplication(loaded, launch);
 }
 
-/** The rest has been checked by reading it. */
-function checkEntry(loaded: LoadedSettings): void {
-  const entry = entryPath(loaded);
-  if (existsSync(entry)) return;
-  const message = `Cannot run "${entry}": an existing file is wanted: current value is no such file`;
-  throw new LameduckError('config', message, { entry });
+/** The rest has been checked by reading it; packages of --import only their own Node finds. */
+function checkFiles(loaded: LoadedSettings): void {
+  const imports = loaded.settings.import.filter((module) => /^\.{0,2}\//.test(module));
+  for (const [name, file] of [
+    ['run', entryPath(loaded)],
+    ...imports.map((module) => ['import', resolve(module)] as const),
+  ] as const) {
+    if (existsSync(file)) continue;
+    const message = `Cannot ${name} "${file}": an existing file is wanted: current value is no such file`;
+    throw new LameduckError('config', message, { file });
+  }
 }
 
 async function runApplication(loaded: LoadedSettings, launch: Launch): Promise<void> {

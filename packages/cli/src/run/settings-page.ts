@@ -13,7 +13,14 @@ Each setting can stand in four places; later ones win:
 \`lameduck run --print-config\` prints every value with its origin (\`--json\` for machines), \`--check-config\` checks everything
 and ends with 0 or 78. A value that cannot be read is an error that names its flag, variable or key, never silently the
 default: exit code 2 where only flags are wrong, else 78. A variable that is set to nothing counts as unset. Settings
-that contradict each other refuse the start with one message each.
+that contradict each other refuse the start with one message each, exit code 78; defaults of \`linger\` and \`sessionTimeout\` give way.
+
+| deadlines fit | because |
+|---|---|
+| \`preStopDelay\` < \`timeoutGracefulShutdown\` | it is a part of it |
+| \`preStopDelay\` + \`linger\` ≤ \`timeoutGracefulShutdown\`, and the same with \`sessionTimeout\` | they begin with the end of the delay, and the grace period ends every connection |
+| \`killMargin\` ≥ 500 ms | a worker that has aborted requests still runs its shutdown hooks in it ([node-apps.md](node-apps.md#start-and-shutdown-hooks)) |
+| \`heartbeatTimeout\` ≥ 3 s | workers give a sign of life each second |
 
 Durations are written as \`500ms\`, \`30s\`, \`2m\`, \`1h\`; sizes as \`512KB\`, \`300MB\`, \`2GB\` (powers of 1024). Paths are relative
 to the working directory, in a settings file to the folder of that file. A switch that a file or variable has turned on is

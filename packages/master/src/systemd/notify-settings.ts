@@ -13,14 +13,18 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** The longest a timer can wait in Node. */
 const maxTimerMs = 2 ** 31 - 1;
 
-/** Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID; `undefined` where nobody wants to be told. Code: `config`. */
+/**
+ * Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID; `undefined` where nobody wants to be told. Code: `config` for
+ * values that cannot be meant, also of a watchdog that nobody could be told of.
+ */
 export function readNotifySettings(environment: Environment, pid: number): NotifySettings | undefined {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: usec, WATCHDOG_PID: watched } = environment;
+  const isWatched = usec !== undefined && (watched === undefined || watched === String(pid));
+  if (isWatched && !/^[1-9]\d{3,15}$/.test(usec))
+    throw wrong('WATCHDOG_USEC', 'microseconds from 1000', usec);
   if (socket === undefined || socket === '') return undefined;
   if (!/^[/@]./.test(socket)) throw wrong('NOTIFY_SOCKET', 'an absolute path, or @ and a name', socket);
-  if (usec === undefined || (watched !== undefined && watched !== String(pid))) return { socket };
-  if (!/^[1-9]\d{3,15}$/.test(usec)) throw wrong('WATCHDOG_USEC', 'microseconds from 1000', usec);
-  return { socket, watchdogMs: Math.min(maxTimerMs, Number(usec) / 1000) };
+  return isWatched ? { socket, watchdogMs: Math.min(maxTimerMs, Number(usec) / 1000) } : { socket };
 }
 
 function wrong(name: string, wanted: string, got: string): LameduckError {

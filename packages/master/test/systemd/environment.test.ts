@@ -36,7 +36,7 @@ describe('LISTEN_FDS', () => {
 
   it('R23: a descriptor that is closed, a file or half of a socket pair is refused with exit code 78', async () => {
     for (const [redirect, got] of [
-      ['3>&-', /"3".*current value is/],
+      ['3>&-', /"3".*current value is not passed$/],
       ['3</dev/null', /"3".*current value is \/dev\/null$/],
       ['', /"3".*a unix socket without a path$/],
     ] as const) {
@@ -64,6 +64,7 @@ describe('NOTIFY_SOCKET', () => {
     assert.deepEqual(readNotifySettings(watched, 7), { socket, watchdogMs: 3000 });
     assert.deepEqual(readNotifySettings({ ...watched, WATCHDOG_PID: '7' }, 7), { socket, watchdogMs: 3000 });
     assert.deepEqual(readNotifySettings({ ...watched, WATCHDOG_PID: '8' }, 7), { socket });
+    assert.equal(readNotifySettings({ WATCHDOG_USEC: 'abc', WATCHDOG_PID: '8' }, 7), undefined);
   });
 
   it('R23: values that cannot be meant are refused', () => {
@@ -72,6 +73,8 @@ describe('NOTIFY_SOCKET', () => {
       { NOTIFY_SOCKET: '@' },
       { NOTIFY_SOCKET: '@a', WATCHDOG_USEC: '0' },
       { NOTIFY_SOCKET: '@a', WATCHDOG_USEC: '3s' },
+      { WATCHDOG_USEC: 'abc' },
+      { NOTIFY_SOCKET: '', WATCHDOG_USEC: '3s', WATCHDOG_PID: '7' },
     ])
       assert.throws(() => readNotifySettings(environment, 7), { code: 'config' });
   });
