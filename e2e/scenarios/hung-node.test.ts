@@ -20,7 +20,7 @@ describe('a node that does not end by itself', () => {
   });
 
   for (const name of ['a', 'b']) {
-    it(`E12: node ${name}, frozen with a request in flight, is killed after grace and margin, it alone, and the loss is told`, async () => {
+    it(`E12, R24: node ${name}, frozen with a request in flight, is killed after grace and margin, never earlier, it alone, and the loss is told`, async () => {
       const node = await nodeOf(service, name);
       const tree = [node.pid ?? 0, ...node.workers.map(({ pid }) => pid)];
       const hanging = new AbortController();

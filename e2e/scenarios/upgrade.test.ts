@@ -30,8 +30,10 @@ function writeRelease(folder: string, name: string, code: string): void {
 }
 
 const goodRelease = (name: string): string => `
+import { readFileSync } from 'node:fs';
 import app from ${JSON.stringify(join(projectRoot, 'examples', 'plain', 'app.ts'))};
-const about = { release: '${name}', color: process.env.COLOR, node: process.execPath, script: process.argv[1] };
+const script = readFileSync('/proc/self/cmdline', 'utf8').split('\\0').find((word) => word.endsWith('/main.js'));
+const about = { release: '${name}', color: process.env.COLOR, node: process.execPath, script };
 export default (request, response) =>
   request.url === '/about' ? response.end(JSON.stringify(about)) : app(request, response);
 `;

@@ -1,5 +1,5 @@
 import { exitCodes, LameduckError } from '@lameduck/core';
-import { CommanderError } from 'commander';
+import { CommanderError, InvalidArgumentError } from 'commander';
 import { guardOutput } from './output/guard-output.ts';
 import { createProgram } from './program.ts';
 
@@ -13,6 +13,8 @@ async function main(argv: readonly string[]): Promise<void> {
 }
 
 function report(thrown: unknown, isJson: boolean): number {
+  // thrown by an action: commander, which asks for it while it reads the command line, has not said it
+  if (thrown instanceof InvalidArgumentError) process.stderr.write(`lameduck: ${thrown.message}\n`);
   // commander has said what was wrong already; help and version are no failure
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : exitCodes.usage;
   const error = LameduckError.from(thrown);

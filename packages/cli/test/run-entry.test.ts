@@ -67,3 +67,28 @@ describe('lameduck ctl signal', () => {
     assert.match(good.stderr, /^lameduck: Cannot reach a master on "nobody\.sock"/);
   });
 });
+
+describe('lameduck run: variables', () => {
+  it('a name that is almost a setting is one warning, and sets nothing', async (test) => {
+    const folder = new CommandFolder(test, {
+      'app.mjs': `export default (request, response) => response.end();\n`,
+    });
+    const environment = { LAMEDUCK_WROKERS: '4', LAMEDUCK_NGINX: '/usr/sbin/nginx' };
+    const checked = await folder.run(['run', 'app.mjs', '--check-config'], environment);
+    assert.deepEqual(
+      [checked.code, checked.stderr],
+      [
+        0,
+        'lameduck: warning: environment variable "LAMEDUCK_WROKERS" sets nothing; "LAMEDUCK_WORKERS" does\n',
+      ],
+    );
+    const master = folder.start(serve, environment);
+    await master.ready();
+    const told = jsonLines(master.stderr).filter(({ msg }) => msg === 'unknown environment variable');
+    assert.deepEqual(
+      told.map(({ level, name, meant }) => [level, name, meant]),
+      [[40, 'LAMEDUCK_WROKERS', 'LAMEDUCK_WORKERS']],
+    );
+    assert.equal(master.stderr.match(/"msg":"worker spawned"/g)?.length, 1);
+  });
+});

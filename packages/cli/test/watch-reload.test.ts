@@ -126,6 +126,17 @@ describe('lameduck run --reload', () => {
     assert.doesNotMatch(master.stderr, /lib\/text\.mjs/);
   });
 
+  it('says so once where the application itself writes into a watched folder, and so reloads for ever', async (test) => {
+    const writing = `import { writeFileSync } from 'node:fs';\nwriteFileSync('state.json', String(Date.now()));\n${app}`;
+    const folder = new CommandFolder(test, { 'app.mjs': writing, 'lib/text.mjs': text('one') });
+    const master = folder.start(serve);
+    await master.ready();
+    await master.until(() => reloads(master) > 5, 'it reloads for ever');
+    const told = master.stderr.split('\n').filter((line) => line.includes('reloading again and again'));
+    assert.equal(told.length, 1);
+    assert.match(told[0] ?? '', /"files":\["[^"]*state\.json"\].*--reload-dir/);
+  });
+
   it('a folder that is not there is refused, exit code 78', async (test) => {
     const folder = new CommandFolder(test, { 'app.mjs': app, 'lib/text.mjs': text('one') });
     const { code, stderr } = await folder.run([...serve, '--reload-dir', 'nowhere']);

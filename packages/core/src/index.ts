@@ -66,6 +66,7 @@ export {
   settlementOf,
 } from './interruption.ts';
 export { type MasterSignal, masterSignals, readMasterSignal } from './master-signals.ts';
+export { type NearVariable, nearVariables } from './near-variables.ts';
 export { type NodeFacts, nodeState, type OutReason } from './node-state.ts';
 export { beginOperation, stepOperation } from './operation.ts';
 export { outAfter, type Wish, wishAfter } from './operation-outcome.ts';
@@ -134,6 +135,7 @@ export {
 } from './run-settings.ts';
 export {
   flagOf,
+  largestPool,
   type RunSettings,
   runSettings,
   type SettingName,

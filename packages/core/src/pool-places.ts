@@ -106,9 +106,16 @@ export function kill(draft: Draft, worker: PoolWorker, reason: KillReason): void
   draft.effects.push({ type: 'cancelTimers', id: worker.id }, { type: 'killWorker', id: worker.id, reason });
 }
 
-/** Spawns what is missing to the target. */
+/** Spawns what is missing to the target, a few at a time: what cannot boot is not started in numbers. */
 export function fillPlaces(draft: Draft, generation: number): void {
-  for (let n = staying(draft).length; n < draft.state.target; n++) spawn(draft, generation);
+  spawnSome(draft, generation, draft.state.target - staying(draft).length);
+}
+
+/** At most `count`, and no more than may come at the same time; the next event asks for the rest. */
+export function spawnSome(draft: Draft, generation: number, count: number): void {
+  const { workers, settings } = draft.state;
+  const coming = workers.filter(({ state }) => state === 'booting' || state === 'waiting').length;
+  for (let n = 0; n < Math.min(count, settings.maxComing - coming); n++) spawn(draft, generation);
 }
 
 const costOfLeaving: Readonly<Record<PlaceState, number>> = { waiting: 0, booting: 1, ready: 2, draining: 3 };

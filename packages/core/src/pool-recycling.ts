@@ -1,4 +1,4 @@
-import { type Draft, retireSurplus, spawn, staying } from './pool-places.ts';
+import { type Draft, retireSurplus, spawnSome, staying } from './pool-places.ts';
 import type { PoolWorker } from './pool-state.ts';
 
 function isWorn(worker: PoolWorker): boolean {
@@ -21,5 +21,5 @@ export function settleWorn(draft: Draft): void {
   const room = settings.maxRecycling - workers.filter(isLeaving).length;
   const most = target + Math.max(0, Math.min(workers.filter(isWorn).length, room));
   retireSurplus(draft, () => true, most);
-  for (let n = staying(draft).length; n < most; n++) spawn(draft, generation);
+  spawnSome(draft, generation, most - staying(draft).length);
 }

@@ -7,6 +7,8 @@ export interface PoolSettings {
   readonly extraWorkers: number;
   /** The same for the replacement of worn workers: so many are being replaced at once. */
   readonly maxRecycling: number;
+  /** Places that boot or wait for their next try at the same time, at most, before another one is added. */
+  readonly maxComing: number;
   /** From the spawn to the first sign of life, and from the spawn to `ready`. */
   readonly bootTimeoutMs: number;
   readonly readyTimeoutMs: number;
@@ -157,6 +159,7 @@ export function initialPool(settings: PoolSettings, target: number): PoolState {
 export function poolStatus(state: PoolState): MasterState {
   if (state.phase === 'stopping' || state.phase === 'stopped') return 'stopping';
   if (state.phase === 'reloading') return 'reloading';
+  if (state.target === 0) return 'paused';
   const isDegraded = state.workers.some(
     (worker) => worker.crashes > 1 || (worker.crashes > 0 && worker.state !== 'ready'),
   );

@@ -22,6 +22,7 @@
  * 6. Nothing is spawned once the stop has begun. A failure after the first success never stops the pool.
  * 7. Each reload ticket is answered exactly once.
  * 8. A worn worker leaves only when its replacement is ready; all processes stay within target + maxRecycling.
+ * 9. No new place gets a process while `maxComing` places boot or wait for their next try.
  */
 import { assertNever, exitCodes } from './errors.ts';
 import { describeDelay, describeExit } from './pool-failure.ts';
@@ -36,7 +37,7 @@ import {
   remove,
   retire,
   retireSurplus,
-  spawn,
+  spawnSome,
   startLeaving,
   startTimer,
   staying,
@@ -286,5 +287,5 @@ function settleReload(draft: Draft, fresh: number): void {
     return;
   }
   const count = Math.min(old, target + settings.extraWorkers - workers.length);
-  for (let n = 0; n < count; n++) spawn(draft, fresh);
+  spawnSome(draft, fresh, count);
 }

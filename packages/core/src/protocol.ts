@@ -164,7 +164,8 @@ export interface WorkerStatus extends WorkerCounts {
   readonly ageMs: number;
 }
 
-export type MasterState = 'starting' | 'ready' | 'reloading' | 'degraded' | 'stopping';
+/** `paused`: no worker is wanted, and new connections wait. */
+export type MasterState = 'starting' | 'ready' | 'reloading' | 'degraded' | 'paused' | 'stopping';
 
 /** `GET /status` of a master's control socket. */
 export interface MasterStatus {

@@ -27,7 +27,8 @@ import {
 /** As Gunicorn's and Uvicorn's. */
 const defaultBind: Address = { kind: 'tcp', host: '127.0.0.1', port: 8000 };
 const none = undefined;
-const largestPool = 512;
+/** Most workers of one master, however they are asked for. */
+export const largestPool = 512;
 const largestCount = 1_000_000_000;
 
 const serving = {

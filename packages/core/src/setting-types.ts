@@ -82,15 +82,21 @@ function showBytes(value: number): string {
   return String(value);
 }
 
-/** `HOST:PORT`, a bare port (loopback: nothing is offered to others unless asked for) or a unix socket. */
+/** `:8000`: all interfaces, as with Gunicorn. A bare port is loopback: nothing is offered to others unless asked for. */
+function withHost(text: string): string {
+  if (/^:\d+$/.test(text)) return `0.0.0.0${text}`;
+  return /^\d+$/.test(text) ? `127.0.0.1:${text}` : text;
+}
+
+/** `HOST:PORT`, `:PORT`, a bare port or a unix socket. */
 export const address: SettingType<Address> = {
   placeholder: 'address',
-  wanted: 'HOST:PORT, [IPV6]:PORT, PORT or unix:/PATH',
+  wanted: 'HOST:PORT, [IPV6]:PORT, :PORT (all interfaces), PORT (this machine) or unix:/PATH',
   show: formatAddress,
   schema: reading((input) => {
     const text = typeof input === 'number' ? String(input) : input;
     if (typeof text !== 'string') return undefined;
-    return parseAddress(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
+    return parseAddress(withHost(text));
   }),
 };
 

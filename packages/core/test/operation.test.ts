@@ -148,7 +148,7 @@ describe('stepOperation', () => {
     assert.equal(types(effects).at(-1), 'terminate');
   });
 
-  it('kills only after grace and margin, and counts what was cut as lost', () => {
+  it('R24: kills only after grace and margin, never earlier, and counts what was cut as lost', () => {
     const { effects } = play('stop', [
       { type: 'guardPassed' },
       { type: 'removed' },

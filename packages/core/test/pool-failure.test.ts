@@ -6,6 +6,7 @@ import type { PoolSettings, PoolWorker } from '../src/pool-state.ts';
 const settings: PoolSettings = {
   extraWorkers: 1,
   maxRecycling: 1,
+  maxComing: 4,
   bootTimeoutMs: 1000,
   readyTimeoutMs: 2000,
   heartbeatTimeoutMs: 3000,

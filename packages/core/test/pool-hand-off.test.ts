@@ -7,6 +7,7 @@ import { initialPool, type PoolEvent, type PoolState } from '../src/pool-state.t
 const settings = {
   extraWorkers: 1,
   maxRecycling: 1,
+  maxComing: 4,
   bootTimeoutMs: 1000,
   readyTimeoutMs: 2000,
   heartbeatTimeoutMs: 3000,

@@ -16,6 +16,7 @@ import {
 const settings: PoolSettings = {
   extraWorkers: 1,
   maxRecycling: 2,
+  maxComing: 3,
   bootTimeoutMs: 1000,
   readyTimeoutMs: 2000,
   heartbeatTimeoutMs: 3000,
@@ -107,6 +108,10 @@ function assertStep(before: PoolState, after: PoolState, effects: readonly PoolE
         processes <= after.target + (isReloading ? settings.extraWorkers : settings.maxRecycling),
       `too many processes: ${JSON.stringify(after)}`,
     );
+  const known = new Set(before.workers.map(({ id }) => id));
+  const coming = after.workers.filter(({ state }) => state === 'booting' || state === 'waiting').length;
+  if (effects.some((effect) => effect.type === 'spawnWorker' && !known.has(effect.id)))
+    assert.ok(coming <= settings.maxComing, `too many at a time: ${JSON.stringify(after)}`);
   const hasFailed = effects.some(
     (effect) => effect.type === 'replyReload' && effect.outcome.type === 'failed',
   );
@@ -436,6 +441,25 @@ describe('pool: crashes', () => {
     assert.deepEqual(delays, [0, 1500, 2250, 3375]);
     world.send({ type: 'timerFired', timer: { name: 'healthy', id: 5 } });
     assert.equal(world.state.workers[0]?.crashes, 0);
+  });
+
+  it('starts a few at a time when many are wanted, and no more while those do not start', () => {
+    const world = readyPool(2);
+    world.send({ type: 'scaleRequested', workers: 20 });
+    assert.equal(world.processes.size, 2 + settings.maxComing);
+    for (let id = 3; id <= 10; id++) world.send({ type: 'workerReady', id });
+    assert.equal(world.processes.size, 10 + settings.maxComing);
+    for (let id = 11; id <= 13; id++) world.send(exited(id, 1));
+    assert.deepEqual([world.processes.size, world.state.workers.length], [10, 10 + settings.maxComing]);
+  });
+
+  it('is paused while no worker is wanted', () => {
+    const world = readyPool(1);
+    world.send({ type: 'scaleRequested', workers: 0 });
+    assert.equal(poolStatus(world.state), 'paused');
+    world.send({ type: 'scaleRequested', workers: 1 });
+    world.send({ type: 'workerReady', id: 2 });
+    assert.equal(poolStatus(world.state), 'ready');
   });
 
   it('kills a ready worker that fell silent and replaces it', () => {

@@ -48,6 +48,14 @@ describe('settings: where a value comes from', () => {
     assert.equal(own.settings.workers, 2);
   });
 
+  it('takes an address without a host for all interfaces, as Gunicorn does, and a bare port for this machine alone', () => {
+    const hosts = [':8080', '8080'].map((bind) => accepted({ flags: { bind } }).settings.bind);
+    assert.deepEqual(hosts, [
+      { kind: 'tcp', host: '0.0.0.0', port: 8080 },
+      { kind: 'tcp', host: '127.0.0.1', port: 8080 },
+    ]);
+  });
+
   it('takes a variable that is set to nothing for unset', () => {
     assert.equal(accepted({ environment: { WEB_CONCURRENCY: '' } }).origins.workers.kind, 'default');
   });

@@ -1,4 +1,4 @@
-import { type ErrorBody, httpStatuses, LameduckError } from '@lameduck/core';
+import { type ErrorBody, httpStatuses, LameduckError, largestPool } from '@lameduck/core';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
@@ -9,10 +9,9 @@ import { metricsType } from './metrics/render-metrics.ts';
 import { obeySignal } from './signals.ts';
 
 const maxBodyBytes = 16_384;
-const maxWorkers = 1024;
 const maxLingerMs = 3_600_000;
 
-const scaleBody = z.strictObject({ workers: z.int().min(1).max(maxWorkers) });
+const scaleBody = z.strictObject({ workers: z.int().min(1).max(largestPool) });
 const lingerBody = z.strictObject({ ms: z.int().min(0).max(maxLingerMs).nullable() });
 const stopBody = z.strictObject({ mode: z.enum(['graceful', 'quick']).default('graceful') });
 const signalBody = z.strictObject({ signal: z.string() });
@@ -54,7 +53,7 @@ function addReplacing(app: Hono, master: Master): void {
   });
   app.post('/scale', async (context) => {
     const { workers } = await parse(context, 'scale', scaleBody);
-    master.scale(workers);
+    await master.resize(workers);
     return context.json(master.status());
   });
   app.post('/upgrade', async (context) => {
@@ -79,7 +78,9 @@ function addLeaving(app: Hono, master: Master, logger: Logger): void {
     const { mode } = await parse(context, 'stop', stopBody);
     if (mode === 'graceful') master.leave();
     else master.stop(mode);
-    return context.json(master.status(), 202);
+    // In the query: a master that does not know it yet obeys all the same.
+    if (context.req.query('wait') === undefined) return context.json(master.status(), 202);
+    return context.json({ pid: process.pid, code: await master.left });
   });
   app.post('/signal', async (context) => {
     const { signal } = await parse(context, 'signal', signalBody);

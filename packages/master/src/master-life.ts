@@ -9,6 +9,7 @@ import { adoptSocket } from './adopt-socket.ts';
 import { bindAddress, type Listener } from './bind-address.ts';
 import type { Office } from './office.ts';
 import type { MasterOptions } from './options.ts';
+import { allReadyMs } from './pool-settings.ts';
 import type { RunningPool } from './running-pool.ts';
 import { type Supervised, superviseWithSystemd, unsupervised } from './systemd/supervised.ts';
 import { connectPredecessor, type Predecessor, processGone } from './upgrade/predecessor.ts';
@@ -163,23 +164,25 @@ export class MasterLife {
   }
 }
 
-function settingsOf({ readyTimeoutMs, graceMs, killMarginMs }: MasterOptions): UpgradeSettings {
+function settingsOf(options: MasterOptions): UpgradeSettings {
+  const { graceMs, killMarginMs } = options;
   return {
-    readyMs: readyTimeoutMs + bootMs,
+    readyMs: allReadyMs(options) + bootMs,
     handOverMs,
     backOutMs: graceMs + killMarginMs + quickMs,
     quickMs,
   };
 }
 
-function budgetsOf({ readyTimeoutMs, graceMs, killMarginMs, workers }: MasterOptions): {
+function budgetsOf(options: MasterOptions): {
   readonly startMs: number;
   readonly stopMs: number;
   readonly reloadMs: number;
 } {
+  const { readyTimeoutMs, graceMs, killMarginMs, workers } = options;
   const deadlineMs = graceMs + killMarginMs;
   return {
-    startMs: readyTimeoutMs + bootMs,
+    startMs: allReadyMs(options) + bootMs,
     stopMs: deadlineMs + marginMs,
     // One after the other.
     reloadMs: workers * (readyTimeoutMs + deadlineMs) + marginMs,

@@ -33,9 +33,13 @@ export interface Master {
   readonly ready: Promise<boolean>;
   /** Resolves after everything is released: 0 all left by themselves, 5 some were killed, 1 or 3 never started. */
   readonly ended: Promise<number>;
+  /** Resolves before that, when no worker is left and the control socket still answers; the same code. */
+  readonly left: Promise<number>;
   /** Rolling, one by one, start-first; resolves with the new generation, rejects with `reloadFailed`. */
   reload(): Promise<number>;
   scale(workers: number): void;
+  /** The same, and resolves when so many are ready; rejects with `startFailed`, `conflict` or `busy`. */
+  resize(workers: number): Promise<void>;
   /** All workers leave gracefully and none comes; a reload or `scale` ends it. New connections wait in the queue. */
   pause(): void;
   /**
@@ -156,11 +160,13 @@ function makeMaster(parts: Parts, releases: (() => unknown)[]): Master {
     address: listener.address,
     ready,
     ended: ended.then((end) => end.code),
+    left: pool.ended.then((end) => end.code),
     reload: () => {
       if (pool.state.target === 0) pool.scale(options.workers);
       return pool.reload();
     },
     scale: (workers) => pool.scale(workers),
+    resize: (workers) => pool.resize(workers),
     pause: () => pool.scale(0),
     upgrade: (environment = {}) => upgrade.request(environment),
     stop,

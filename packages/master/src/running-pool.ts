@@ -25,6 +25,7 @@ import { poolSettings } from './pool-settings.ts';
 import { PoolTimers } from './pool-timers.ts';
 import { PoolWatch } from './pool-watch.ts';
 import { ReloadTickets } from './reload-tickets.ts';
+import { Resizes } from './resizes.ts';
 import {
   type SignOfLife,
   spawnWorker,
@@ -52,6 +53,7 @@ export class RunningPool {
   readonly #workers = new Map<number, WorkerHandle>();
   readonly #timers = new PoolTimers((timer) => this.#machine.send({ type: 'timerFired', timer }));
   readonly #tickets: ReloadTickets;
+  readonly #resizes = new Resizes();
   readonly #handOff: HandOffRelay;
   /** Set for a stop whose workers bounce first: how long at most, and who hears that requests arrive. */
   #bounce: { readonly ms: number; busy(): void } | undefined;
@@ -86,6 +88,7 @@ export class RunningPool {
       (event, from, to) => {
         log(event, from, to);
         observe?.(from, to);
+        this.#resizes.observe(event, from, to);
         this.watch.observe(from, to);
       },
     );
@@ -130,6 +133,11 @@ export class RunningPool {
 
   scale(workers: number): void {
     this.#machine.send({ type: 'scaleRequested', workers });
+  }
+
+  /** The same for whoever waits until so many are ready: see `Resizes`. */
+  resize(workers: number): Promise<void> {
+    return this.#resizes.take(workers, () => this.scale(workers));
   }
 
   /** Resolves with the new generation once it serves alone; rejects with `reloadFailed`. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type MasterSignal, readMasterSignal } from '@lameduck/core';
+import { largestPool, type MasterSignal, readMasterSignal } from '@lameduck/core';
 import type { Logger } from 'pino';
 import type { Master } from './master.ts';
 
@@ -31,7 +31,7 @@ const actions: Readonly<Record<MasterSignal, Action>> = {
   SIGINT: (master) => master.stop('quick'),
   SIGQUIT: (master) => master.stop('quick'),
   SIGHUP: reload,
-  SIGTTIN: (master) => master.scale(master.status().target + 1),
+  SIGTTIN: (master) => master.scale(Math.min(largestPool, master.status().target + 1)),
   SIGTTOU: (master) => master.scale(Math.max(1, master.status().target - 1)),
   SIGUSR1: (master) => master.reopenLogs(),
   SIGUSR2: upgrade,

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
 import { type ClientHttp2Session, connect, constants } from 'node:http2';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { ledgerCode, MasterProcess, temporaryDirectory } from './support/master-process.ts';
-import { assertLedger, bodyOf, Load } from './support/requests.ts';
+import { ledgerCode, MasterProcess, temporaryDirectory, until } from './support/master-process.ts';
+import { ask, assertLedger, bodyOf, Load } from './support/requests.ts';
 
 /** An unchanged program, CommonJS or not: it has a port of its own and handlers that would cut its requests. */
 const program = `
@@ -157,14 +157,48 @@ for (const [scheme, worker] of [
 
 test('R24: the whole node leaves after its pre-stop delay, a reload does without it', async (context) => {
   const master = new MasterProcess(context, { worker: { lameDuckMs: 2500 }, graceMs: 6000 });
-  await master.ready();
+  const port = await master.ready();
   const start = performance.now();
   assert.equal((await master.control('POST', '/reload')).status, 200);
   const reloadMs = performance.now() - start;
   assert.ok(reloadMs < 2400 * 2, `the reload took ${reloadMs} ms`);
   const stopAt = performance.now();
   master.signal('SIGTERM');
+  const readiness = async (): Promise<number> => (await ask(port, '/readyz')).status;
+  await until('readiness fails', async () => (await readiness()) === 503);
+  assert.ok(performance.now() - stopAt < 1000, 'readiness failed late');
+  let served = 0;
+  for (; performance.now() - stopAt < 2000; served += 1) {
+    assert.equal((await ask(port, '/hello')).status, 200);
+    assert.equal(await readiness(), 503);
+    assert.equal((await ask(port, '/livez')).status, 200);
+  }
+  assert.ok(served > 5, `only ${served} were asked for`);
   assert.equal((await master.ended).code, 0);
   const stopMs = performance.now() - stopAt;
   assert.ok(stopMs >= 2400 && stopMs < 6000, `the stop took ${stopMs} ms`);
+});
+
+test('R24: the control API tells what is open, idle and in flight of each worker that leaves, until all of it is 0', async (context) => {
+  const master = new MasterProcess(context, {
+    worker: { lameDuckMs: 5500 },
+    graceMs: 9000,
+    workers: 1,
+    handOff: false,
+  });
+  const port = await master.ready();
+  const agent = new Agent({ keepAlive: true });
+  const kept = await ask(port, '/hello', agent);
+  const slow = ask(port, '/slow?ms=3000');
+  master.signal('SIGTERM');
+  const counts = async (): Promise<string> => {
+    const { workers } = await master.status();
+    return workers.map(({ state, open, idle, inFlight }) => [state, open, idle, inFlight].join(' ')).join();
+  };
+  await until('one is idle and one in flight', async () => (await counts()) === 'draining 2 1 1');
+  assert.equal((await slow).body.pid, kept.body.pid);
+  agent.destroy();
+  await until('nothing is open', async () => (await counts()) === 'draining 0 0 0');
+  assert.equal(master.child.exitCode, null);
+  assert.equal((await master.ended).code, 0);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { it } from 'node:test';
-import type { MasterStatus } from '@lameduck/core';
+import { largestPool, type MasterStatus } from '@lameduck/core';
 import { pino } from 'pino';
 import { type Master, obeySignals } from '../src/index.ts';
 
@@ -15,11 +15,16 @@ function recordingMaster(target: number): { readonly master: Master; readonly ca
     address: { kind: 'tcp', host: '127.0.0.1', port: 1 },
     ready: Promise.resolve(true),
     ended: Promise.resolve(0),
+    left: Promise.resolve(0),
     reload: () => {
       calls.push('reload');
       return Promise.reject(new Error('the new code is broken'));
     },
     scale: (workers) => calls.push(`scale ${workers}`),
+    resize: (workers) => {
+      calls.push(`resize ${workers}`);
+      return Promise.resolve();
+    },
     pause: () => calls.push('pause'),
     upgrade: () => {
       calls.push('upgrade');
@@ -35,6 +40,14 @@ function recordingMaster(target: number): { readonly master: Master; readonly ca
   };
   return { master, calls };
 }
+
+it('TTIN asks for no more workers than a master may have', () => {
+  const source = new EventEmitter();
+  const { master, calls } = recordingMaster(largestPool);
+  obeySignals(master, logger, source);
+  source.emit('SIGTTIN', 'SIGTTIN');
+  assert.deepEqual(calls, [`scale ${largestPool}`]);
+});
 
 it('each signal asks for what it asks for in Gunicorn; a failed reload or upgrade is only logged', () => {
   const source = new EventEmitter();

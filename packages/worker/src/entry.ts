@@ -24,10 +24,14 @@ function unusable(path: string, wanted: string, got: string, cause?: unknown): W
   return new WorkerError('entryUnusable', `Cannot load "${path}": ${wanted}: current value is ${got}`, cause);
 }
 
-async function importEntry(path: string): Promise<Exports> {
+type Load = (path: string) => Promise<Exports>;
+
+const importFile: Load = (path) => import(pathToFileURL(path).href);
+
+async function importEntry(path: string, load: Load): Promise<Exports> {
   if (!existsSync(path)) throw unusable(path, 'an existing file was wanted', 'no such file');
   try {
-    return (await import(pathToFileURL(path).href)) as Exports;
+    return await load(path);
   } catch (thrown) {
     const isType = (thrown as { code?: unknown } | null)?.code === 'ERR_UNKNOWN_FILE_EXTENSION';
     if (isType)
@@ -65,8 +69,8 @@ function hook(exports: Exports, name: 'startup' | 'shutdown'): Partial<Record<ty
 export type EntryHooks = Pick<Entry, 'startup' | 'shutdown'>;
 
 /** Imports a module (`.js`, `.mjs`, `.cjs`, `.ts` where Node can). Throws `entryUnusable`. */
-export async function readExports(path: string): Promise<Exports> {
-  return flatten(await importEntry(path));
+export async function readExports(path: string, load: Load = importFile): Promise<Exports> {
+  return flatten(await importEntry(path, load));
 }
 
 /**

@@ -3,7 +3,15 @@
  * last line before an exit is not lost.
  */
 export function logError(message: string, fields: Readonly<Record<string, unknown>>): void {
-  const line = { level: 50, time: new Date().toISOString(), pid: process.pid, ...fields, msg: message };
+  write(50, message, fields);
+}
+
+export function logWarning(message: string, fields: Readonly<Record<string, unknown>>): void {
+  write(40, message, fields);
+}
+
+function write(level: number, message: string, fields: Readonly<Record<string, unknown>>): void {
+  const line = { level, time: new Date().toISOString(), pid: process.pid, ...fields, msg: message };
   process.stderr.write(`${JSON.stringify(line)}\n`);
 }
 

@@ -62,7 +62,11 @@ function hear(message: MasterToWorker | null, handle: unknown): void {
   }
 }
 
+let hasFailed = false;
+
 function fail(thrown: unknown): void {
+  if (hasFailed) return;
+  hasFailed = true;
   void tellFailure(thrown);
 }
 
@@ -78,8 +82,13 @@ async function tellFailure(thrown: unknown): Promise<void> {
   await link.flush({ type: 'failed', message }).then(exit, exit);
 }
 
+/** An entry that cannot be loaded is told here, too, as the main module that it is: whoever waits for it says more. */
+function failSoon(thrown: unknown): void {
+  setImmediate(() => setImmediate(() => fail(thrown)));
+}
+
 // While starting, an error that nobody catches is a failed start, too (a port of its own that is taken).
-process.on('uncaughtException', fail);
+process.on('uncaughtException', failSoon);
 try {
   const assignment = readAssignment(process.env.LAMEDUCK_WORKER);
   // The application's own children are not workers of this master.
@@ -88,7 +97,7 @@ try {
   // A full disk, or a Node that has none, costs time only.
   if (assignment.compileCache !== undefined) module.enableCompileCache?.(assignment.compileCache);
   lifecycle = await runWorker(assignment, link, ownSignals);
-  process.removeListener('uncaughtException', fail);
+  process.removeListener('uncaughtException', failSoon);
 } catch (thrown) {
   fail(thrown);
 }

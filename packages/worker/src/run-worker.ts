@@ -135,7 +135,9 @@ async function serveEntry(
   if (entry.startup !== undefined) link.send({ type: 'starting', step: 'startup' });
   await runStartup(path, entry);
   if (lifecycle !== undefined) return lifecycle;
-  if (entry.program !== undefined) return serveProgram(entry.program);
+  // What it exports can be served with what a program must do itself.
+  const isProgram = entry.application === undefined || !wantsProtocols(assignment);
+  if (entry.program !== undefined && isProgram) return serveProgram(entry.program);
   link.send({ type: 'starting', step: 'preparing' });
   const { server, close } = await prepareServer(entry.application as Application, path, assignment);
   // Behind the hook of the application, which may still need the framework.
@@ -147,11 +149,16 @@ async function serveEntry(
 }
 
 /** A program makes its own server: what it speaks is decided there. */
-function refuseProtocols({ entry, certfile, http2 }: WorkerAssignment): void {
-  if (certfile === undefined && http2 !== true) return;
+function refuseProtocols(assignment: WorkerAssignment): void {
+  const { entry } = assignment;
+  if (!wantsProtocols(assignment)) return;
   const wanted = 'an exported application was wanted with certfile or http2';
   throw new WorkerError(
     'usage',
     `Cannot serve "${entry}": ${wanted}: current value is a program that listens`,
   );
+}
+
+function wantsProtocols({ certfile, http2 }: WorkerAssignment): boolean {
+  return certfile !== undefined || http2 === true;
 }

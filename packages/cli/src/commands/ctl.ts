@@ -1,19 +1,14 @@
-import {
-  type ErrorBody,
-  type ErrorCode,
-  formatMs,
-  LameduckError,
-  type MasterStatus,
-  readMasterSignal,
-} from '@lameduck/core';
+import { exitCodes, formatMs, largestPool, type MasterStatus, readMasterSignal } from '@lameduck/core';
 import { type Command, InvalidArgumentError } from 'commander';
-import { Client } from 'undici';
-import { readCount } from '../arguments.ts';
 import { createScreen, type Screen } from '../output/screen.ts';
 import { formatTable } from '../output/table.ts';
+import { askMaster } from '../run/ask-master.ts';
+import { findControlPath } from '../run/control-path.ts';
+import { stopMaster } from '../run/stop-master.ts';
 
 interface CtlOptions {
-  readonly control: string;
+  readonly control?: string;
+  readonly settings?: string;
   readonly json?: boolean;
 }
 
@@ -44,14 +39,14 @@ export function addCtl(program: Command): void {
   withControl(ctl.command('ready'))
     .description('end a drain: readiness follows the workers again')
     .action((options: CtlOptions) => command(options, '/lame-duck', { isOn: false }, 'ready'));
-  withControl(ctl.command('scale <workers>'))
-    .description('change the number of workers')
-    .action((workers: string, options: CtlOptions) =>
-      command(options, '/scale', { workers: readCount(workers) }, `scaled to ${workers}`),
-    );
+  withControl(ctl.command('scale'))
+    .description('change the number of workers; fails with the reason where they do not become ready')
+    .argument('<workers>', `how many, at most ${largestPool}`, readWorkers)
+    .action(scale);
   withControl(ctl.command('stop'))
-    .description('stop gracefully')
-    .action((options: CtlOptions) => command(options, '/stop', {}, 'stopping'));
+    .description('stop gracefully; ends when the master has, with its exit code')
+    .option('--no-wait', 'end when the stop has begun')
+    .action(stop);
   withControl(ctl.command('signal <name>'))
     .description(
       'do what a signal does (HUP, USR1, TTIN …) where none can be sent; does not wait for its end',
@@ -63,16 +58,57 @@ export function addCtl(program: Command): void {
 
 async function showMetrics(options: CtlOptions): Promise<void> {
   const screen = createScreen(options.json === true);
-  const metrics = String(await ask(options.control, 'GET', '/metrics'));
+  const metrics = String(await ask(options, 'GET', '/metrics'));
   if (screen.isJson) screen.json({ metrics });
   else screen.print(metrics.trimEnd());
 }
 
 function withControl(command: Command): Command {
   return command
-    .requiredOption('--control <path>', 'control socket of the master')
+    .option(
+      '--control <path>',
+      'control socket of the master; else LAMEDUCK_CONTROL, or of the settings file',
+    )
+    .option('--settings <file>', 'settings file that names it; else lameduck.run.* here')
     .option('--json', 'one JSON document on stdout')
     .exitOverride();
+}
+
+function readWorkers(text: string): number {
+  const workers = Number(text);
+  if (/^\d+$/.test(text) && workers >= 1 && workers <= largestPool) return workers;
+  throw new InvalidArgumentError(`a whole number from 1 to ${largestPool} is wanted.`);
+}
+
+async function scale(workers: number, options: CtlOptions): Promise<void> {
+  const screen = createScreen(options.json === true);
+  const status = (await ask(options, 'POST', '/scale', { workers })) as MasterStatus;
+  const leaving = status.workers.filter(({ state }) => state === 'draining').length;
+  if (screen.isJson) screen.json(status);
+  else screen.print(`scaled to ${workers}${leaving === 0 ? '' : `; ${leaving} leaving`}`);
+}
+
+interface StopOptions extends CtlOptions {
+  readonly wait: boolean;
+}
+
+async function stop(options: StopOptions): Promise<void> {
+  if (!options.wait) {
+    await command(options, '/stop', {}, 'stopping');
+    return;
+  }
+  const screen = createScreen(options.json === true);
+  const end = await stopMaster(await controlPath(options));
+  if (screen.isJson) screen.json(end);
+  else screen.print(describeEnd(end.code));
+  process.exitCode = end.code ?? 0;
+}
+
+function describeEnd(code: number | undefined): string {
+  if (code === undefined || code === 0) return 'stopped';
+  if (code === exitCodes.deadlinePassed)
+    return 'stopped; something outlived its deadline, which the log names';
+  return `stopped, exit code ${code}`;
 }
 
 interface UpgradeOptions extends CtlOptions {
@@ -91,57 +127,44 @@ function collectVariable(
 async function upgrade(options: UpgradeOptions): Promise<void> {
   const screen = createScreen(options.json === true);
   const body = options.env === undefined ? {} : { environment: options.env };
-  const answer = (await ask(options.control, 'POST', '/upgrade', body)) as { readonly pid: number };
+  const answer = (await ask(options, 'POST', '/upgrade', body)) as { readonly pid: number };
   if (screen.isJson) screen.json(answer);
   else screen.print(`upgraded: the master is pid ${answer.pid} now`);
 }
 
 async function showWorkers(options: CtlOptions): Promise<void> {
   const screen = createScreen(options.json === true);
-  const { workers } = (await ask(options.control, 'GET', '/status')) as MasterStatus;
+  const { workers } = (await ask(options, 'GET', '/status')) as MasterStatus;
   if (screen.isJson) screen.json({ workers });
   else screen.print(formatWorkers(workers));
 }
 
 async function showStatus(options: CtlOptions): Promise<void> {
   const screen = createScreen(options.json === true);
-  const status = (await ask(options.control, 'GET', '/status')) as MasterStatus;
+  const status = (await ask(options, 'GET', '/status')) as MasterStatus;
   if (screen.isJson) screen.json(status);
   else screen.print(formatMaster(status, screen));
 }
 
 async function command(options: CtlOptions, path: string, body: object, done: string): Promise<void> {
   const screen = createScreen(options.json === true);
-  const answer = await ask(options.control, 'POST', path, body);
+  const answer = await ask(options, 'POST', path, body);
   if (screen.isJson) screen.json(answer);
   else screen.print(done);
 }
 
+/** Asks the master that the options, the environment or the settings file name. */
 async function ask(
-  socketPath: string,
+  options: CtlOptions,
   method: 'GET' | 'POST',
   path: string,
   body?: object,
 ): Promise<unknown> {
-  // a reload takes as long as the workers need
-  const client = new Client('http://localhost', { socketPath, headersTimeout: 0, bodyTimeout: 0 });
-  try {
-    const headers = { 'content-type': 'application/json' };
-    const request = { method, path, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-    const response = await client.request(request).catch((error: unknown) => {
-      throw new LameduckError('notRunning', `Cannot reach a master on "${socketPath}": ${String(error)}`, {
-        socketPath,
-      });
-    });
-    const text = await response.body.text();
-    const isText = String(response.headers['content-type']).startsWith('text/plain; version');
-    const answer: unknown = text === '' ? {} : isText ? text : JSON.parse(text);
-    if (response.statusCode < 400) return answer;
-    const { code, message } = (answer as ErrorBody).error;
-    throw new LameduckError(code as ErrorCode, message);
-  } finally {
-    await client.close();
-  }
+  return askMaster(await controlPath(options), method, path, body);
+}
+
+function controlPath({ control: flag, settings: file }: CtlOptions): Promise<string> {
+  return findControlPath({ flag, file, environment: process.env, directory: process.cwd() });
 }
 
 function formatMaster(status: MasterStatus, screen: Screen): string {
@@ -149,7 +172,8 @@ function formatMaster(status: MasterStatus, screen: Screen): string {
     ...(status.isLameDuck === true ? ['lame duck'] : []),
     ...(status.upgrade === undefined ? [] : [`upgrade: ${status.upgrade}`]),
   ];
-  const facts = [status.state, ...extra, `generation ${status.generation}`, `pid ${status.pid}`];
+  const state = status.state === 'paused' ? 'paused (HUP or "scale" brings workers back)' : status.state;
+  const facts = [state, ...extra, `generation ${status.generation}`, `pid ${status.pid}`];
   return `${screen.paint('bold', status.address)}  ${facts.join(', ')}\n\n${formatWorkers(status.workers)}`;
 }
 

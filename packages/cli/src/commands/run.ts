@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { type Address, formatAddress, LameduckError } from '@lameduck/core';
+import { type Address, formatAddress, LameduckError, type NearVariable, nearVariables } from '@lameduck/core';
 import { type Launch, startMaster, takeLaunch } from '@lameduck/master';
 import type { Command } from 'commander';
 import { serveUnread } from '../output/guard-output.ts';
@@ -47,19 +47,24 @@ async function run(entry: string | undefined, options: RunOptions): Promise<void
   const launch = takeLaunch();
   const given = pickFlags(options);
   const flags = entry === undefined ? given : { ...given, entry };
-  const loaded = await loadSettings({ flags, file: options.settings }, process.env, process.cwd());
-  if (options.checkConfig === true) checkFiles(loaded);
+  const directory = launch.command?.directory ?? process.cwd();
+  const loaded = await loadSettings({ flags, file: options.settings }, process.env, directory);
+  const near = nearVariables(process.env);
+  if (options.checkConfig === true) checkFiles(loaded, directory);
   if (options.printConfig === true) printSettings(loaded, createScreen(options.json === true));
-  if (options.checkConfig === true || options.printConfig === true) return;
-  await runApplication(loaded, launch);
+  if (options.checkConfig === true || options.printConfig === true) {
+    for (const variable of near) process.stderr.write(`lameduck: warning: ${describeNear(variable)}\n`);
+    return;
+  }
+  await runApplication(loaded, { launch, directory, near });
 }
 
 /** The rest has been checked by reading it; packages of --import only their own Node finds. */
-function checkFiles(loaded: LoadedSettings): void {
+function checkFiles(loaded: LoadedSettings, directory: string): void {
   const imports = loaded.settings.import.filter((module) => /^\.{0,2}\//.test(module));
   for (const [name, file] of [
     ['run', entryPath(loaded)],
-    ...imports.map((module) => ['import', resolve(module)] as const),
+    ...imports.map((module) => ['import', resolve(directory, module)] as const),
   ] as const) {
     if (existsSync(file)) continue;
     const message = `Cannot ${name} "${file}": an existing file is wanted: current value is no such file`;
@@ -67,13 +72,27 @@ function checkFiles(loaded: LoadedSettings): void {
   }
 }
 
-async function runApplication(loaded: LoadedSettings, launch: Launch): Promise<void> {
+function describeNear({ name, meant }: NearVariable): string {
+  return `environment variable "${name}" sets nothing; "${meant}" does`;
+}
+
+interface Surroundings {
+  readonly launch: Launch;
+  readonly directory: string;
+  readonly near: readonly NearVariable[];
+}
+
+async function runApplication(
+  loaded: LoadedSettings,
+  { launch, directory, near }: Surroundings,
+): Promise<void> {
   serveUnread();
   const { settings, resolvePath } = loaded;
   const file = settings.logFile === undefined ? undefined : resolvePath('logFile', settings.logFile);
   const log = createProcessLogger(file);
   const folders = settings.reload ? watchedFolders(loaded) : [];
-  const master = await startMaster({ ...masterOptions(loaded, log), launch });
+  for (const variable of near) log.logger.warn(variable, 'unknown environment variable');
+  const master = await startMaster({ ...masterOptions(loaded, log), launch, directory });
   const reload = (): Promise<number> => master.reload();
   const unwatch = settings.reload ? watchAndReload({ folders, reload, logger: log.logger }) : undefined;
   try {

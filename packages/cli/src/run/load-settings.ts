@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import {
   LameduckError,
@@ -14,7 +15,10 @@ export interface LoadedSettings {
   readonly settings: RunSettings;
   readonly origins: Origins;
   readonly hooks: MasterHooks;
-  /** A path of the settings made absolute: in a file it is relative to the file's folder. */
+  /**
+   * A path of the settings made absolute: in a file it is relative to the file's folder. What workers load keeps the
+   * symbolic links of that folder, so that a reload follows them; what the master opens stays where it is now.
+   */
   resolvePath(name: SettingName, path: string): string;
 }
 
@@ -24,7 +28,19 @@ export interface SettingArguments {
   readonly file?: string | undefined;
 }
 
-/** Reads settings file, environment and flags. Throws `usage` where only flags are wrong, else `config`. */
+/** Opened by the master, or by all workers as one file, for its whole life. */
+const keptPaths: ReadonlySet<SettingName> = new Set([
+  'accessLog',
+  'control',
+  'controller',
+  'logFile',
+  'pidfile',
+]);
+
+/**
+ * Reads settings file, environment and flags; `directory` by the name it was entered by. Throws `usage` where only flags
+ * are wrong, else `config`.
+ */
 export async function loadSettings(
   { flags, file: named }: SettingArguments,
   environment: Readonly<Record<string, string | undefined>>,
@@ -42,9 +58,10 @@ export async function loadSettings(
     settings,
     origins,
     hooks: file?.hooks ?? {},
-    resolvePath: (name, path) =>
-      origins[name].kind === 'file' && file !== undefined
-        ? resolve(dirname(file.path), path)
-        : resolve(directory, path),
+    resolvePath: (name, path) => {
+      const isOfFile = origins[name].kind === 'file' && file !== undefined;
+      const base = isOfFile ? dirname(file.path) : directory;
+      return resolve(keptPaths.has(name) ? realpathSync(base) : base, path);
+    },
   };
 }

@@ -12,7 +12,8 @@ Each setting can stand in four places; later ones win:
 
 \`lameduck run --print-config\` prints every value with its origin (\`--json\` for machines), \`--check-config\` checks everything
 and ends with 0 or 78. A value that cannot be read is an error that names its flag, variable or key, never silently the
-default: exit code 2 where only flags are wrong, else 78. A variable that is set to nothing counts as unset. Settings
+default: exit code 2 where only flags are wrong, else 78. A variable that is set to nothing counts as unset; a
+variable that is almost the name of a setting (\`LAMEDUCK_WROKERS\`) is one warning. Settings
 that contradict each other refuse the start with one message each, exit code 78; defaults of \`linger\` and \`sessionTimeout\` give way.
 
 | deadlines fit | because |

@@ -44,6 +44,14 @@ export class CommandFolder {
     return new RunningCommand(this.#test, this.path, args, environment);
   }
 
+  startIn(
+    directory: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): RunningCommand {
+    return new RunningCommand(this.#test, directory, args, environment);
+  }
+
   /** Runs a command to its end. */
   async run(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
     return this.start(args, environment).ended;

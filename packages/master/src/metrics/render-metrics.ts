@@ -42,7 +42,7 @@ function gauges(status: MasterStatus): readonly Metric[] {
     workers.reduce((total, worker) => total + read(worker), 0);
   const most = (read: (worker: WorkerStatus) => number): number => Math.max(0, ...workers.map(read));
   const states = ['booting', 'ready', 'draining'] as const;
-  const masterStates = ['starting', 'ready', 'reloading', 'degraded', 'stopping'] as const;
+  const masterStates = ['starting', 'ready', 'reloading', 'degraded', 'paused', 'stopping'] as const;
   return [
     ['lameduck_requests_in_flight', 'Requests begun and not answered', sum((worker) => worker.inFlight)],
     ['lameduck_connections_open', 'Open connections', sum((worker) => worker.open)],

@@ -1,20 +1,27 @@
+import { readFileSync } from 'node:fs';
 import type { Application } from '../application.ts';
 import {
   type Entry,
+  type EntryHooks,
   type Exports,
   nothingToServe,
   readApplication,
   readExports,
   readHooks,
 } from '../entry.ts';
+import { logWarning } from '../log.ts';
 import { WorkerError } from '../worker-error.ts';
 import type { HeldListen, ListenWatch } from './listen-watch.ts';
+import { asksForMain, importMain } from './main-module.ts';
 
-/** What an entry turned out to be: an application that it exports, or a program that listens by itself. */
+/** What an entry turned out to be: an application that it exports, a program that listens by itself, or both in one. */
 export interface Loaded extends Entry {
   /** Its first `listen()`, where that is what is served; it may listen on the inherited socket already. */
   readonly program?: HeldListen;
 }
+
+/** A program that is the main module may connect to its database before it listens; this long nobody wonders. */
+const wonderMs = 5000;
 
 interface Found {
   readonly exports: Exports;
@@ -22,9 +29,10 @@ interface Found {
 }
 
 /**
- * Imports the entry. What it exports is served; where that is nothing, or the very thing that it told to listen, its
- * first `listen()` is. A module that waits for that at its top level is told so by `serve` before it has exported
- * anything. Throws `entryUnusable`, also for a program that ends without listening.
+ * Loads the entry as the main module. What it exports is served; where that is nothing, or where it listens as the main
+ * module or tells the very thing that it exports to listen, its first `listen()` is. A module that waits for that at
+ * its top level is told so by `serve` before it has exported anything. Throws `entryUnusable`, also for a program that
+ * ends without listening.
  */
 export async function load(
   path: string,
@@ -36,10 +44,12 @@ export async function load(
   if (isWaiting) await serve(await watch.first);
   const { exports, application } = await finding;
   const hooks = readHooks(exports);
-  const { held } = watch;
   if (application === undefined)
-    return { ...hooks, program: held ?? (await laterListen(path, watch, exports)) };
-  if (held !== undefined && serves(held, application)) return { ...hooks, program: held };
+    return { ...hooks, program: watch.held ?? (await laterListen(watch)) ?? noProgram(path, exports) };
+  const isMain = asksForMain(readFileSync(path, 'utf8'));
+  const held = watch.held ?? (isMain ? await laterListen(watch, path) : undefined);
+  if (held !== undefined && (isMain || serves(held, application)))
+    return { ...withClose(hooks, held, application), application, program: held };
   if (isWaiting) {
     const wanted = 'either an exported application or a call of listen() was wanted';
     const message = `Cannot load "${path}": ${wanted}: current value is both`;
@@ -50,8 +60,23 @@ export async function load(
   return { ...hooks, application };
 }
 
+function noProgram(path: string, exports: Exports): never {
+  throw nothingToServe(path, exports);
+}
+
+/** A Fastify instance that listens by itself is closed at the end as one that is exported. */
+function withClose(hooks: EntryHooks, { server }: HeldListen, application: Application): EntryHooks {
+  const { server: own, close } = application as { server?: unknown; close?: () => unknown };
+  if (own !== server || typeof close !== 'function') return hooks;
+  const shutdown: EntryHooks['shutdown'] = async (context) => {
+    await hooks.shutdown?.(context);
+    await close.call(application);
+  };
+  return { ...hooks, shutdown };
+}
+
 async function find(path: string): Promise<Found> {
-  const exports = await readExports(path);
+  const exports = await readExports(path, importMain);
   return { exports, application: await readApplication(path, exports) };
 }
 
@@ -69,17 +94,32 @@ function serves({ server }: HeldListen, application: Application): boolean {
   return typeof value.callback === 'function' && typeof value.listen === 'function';
 }
 
-/** A program that opens its database first, say. One that has nothing more to do will never listen. */
-function laterListen(path: string, watch: ListenWatch, exports: Exports): Promise<HeldListen> {
+/**
+ * A program that opens its database first, say. One that has nothing more to do will never listen: `undefined`.
+ * `path`: of one whose application could be served at once.
+ */
+function laterListen(watch: ListenWatch, path?: string): Promise<HeldListen | undefined> {
   return new Promise((resolve, reject) => {
     // Only what the program waits for keeps the process alive now.
     process.channel?.unref();
-    const giveUp = (): void => reject(nothingToServe(path, exports));
-    process.once('beforeExit', giveUp);
-    watch.first.then((held) => {
-      process.removeListener('beforeExit', giveUp);
+    const wonder = setTimeout(() => path !== undefined && tellWaiting(path), wonderMs).unref();
+    const settle = (held?: HeldListen): void => {
+      clearTimeout(wonder);
+      process.removeListener('beforeExit', settleEmpty);
       process.channel?.ref();
       resolve(held);
-    }, reject);
+    };
+    const settleEmpty = (): void => settle();
+    process.once('beforeExit', settleEmpty);
+    watch.first.then(settle, reject);
   });
+}
+
+function tellWaiting(entry: string): void {
+  logWarning(
+    'the entry exports an application and asks whether it is the main module: waiting for its listen()',
+    {
+      entry,
+    },
+  );
 }
