@@ -11,7 +11,7 @@ readonly wanted=scripts/newer-gunicorn.txt
 if cmp -s "$wanted" "$target/wanted.txt" && "$target/bin/gunicorn" --version >/dev/null 2>&1; then
   exit 0
 fi
-rm -rf "$target"
+rm -rf "$target" "$target.missing"
 python3 -m venv --without-pip "$target"
 python3 -m pip --python "$target/bin/python3" --disable-pip-version-check --retries 1 --timeout 10 \
   install --quiet --no-deps --only-binary :all: --requirement "$wanted"

@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly target=.cache/newer-nginx
 
 [[ -x $target/nginx ]] && exit 0
+rm -f "$target.missing"
 mkdir -p "$target"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-for part in say tools apt-private private-tools prometheus browser shells debian-tools npm-packages; do
+for part in say tools apt-private private-tools prometheus browser shells debian-tools newer-tools npm-packages; do
   # shellcheck source=/dev/null
   source "scripts/setup/$part.sh"
 done
@@ -19,7 +19,9 @@ main() {
   fi
   if tools_are_due; then
     setup_debian_tools
-    scripts/setup/newer-tools.sh
+  fi
+  if newer_tools_are_due; then
+    (load_tools_env && setup_newer_tools)
   fi
 }
 

@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { projectRoot } from './service-config.ts';
+import { newerTool } from '../../packages/controller/test/support/newer-tool.ts';
 
-const path = process.env['LAMEDUCK_NGINX_NEWER'] ?? join(projectRoot, '.cache', 'newer-nginx', 'nginx');
+const { path, why } = newerTool('nginx');
 
-/** nginx as it is upstream now, where `scripts/newer-nginx.sh` has brought it; `skip` is for a test that needs it. */
+/** nginx as it is upstream now, where the set-up could get it; `skip` is for a test that needs it. */
 export const newerNginx: { readonly path: string; readonly skip: string | false } = {
   path,
-  skip: existsSync(path) ? false : `no nginx at ${path}: scripts/newer-nginx.sh brings one`,
+  skip: existsSync(path) ? false : why,
 };

@@ -26,8 +26,11 @@ export function startOwnNginx(port: number, mode: 'auto' | 'gate' | 'reload' = '
   const folder = makeRunFolder();
   const include = join(folder, 'lameduck-shop.conf');
   const conf = join(folder, 'nginx.conf');
-  // an upstream without nodes is what nginx has before lameduck has written its file
-  writeFileSync(include, 'upstream shop { server 127.0.0.1:1 down; }\n');
+  // an upstream without nodes, as an earlier lameduck left it, with which nginx starts before lameduck does
+  writeFileSync(
+    include,
+    '# Written by lameduck for service "shop".\nupstream shop { server 127.0.0.1:1 down; }\n',
+  );
   writeFileSync(conf, nginxConf(folder, port, include));
   const child = spawn(nginx, ['-e', join(folder, 'error.log'), '-c', conf], { stdio: 'inherit' });
   const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;

@@ -21,6 +21,14 @@ closure_of() {
     grep -vE '^libc(6|-bin)[:=]'
 }
 
+# Downloads a package alone into the current folder: with the lists of the machine, or with our own where it has none.
+download_package() {
+  apt-get download -qq -o APT::Sandbox::User=root "$1" >&2 && return
+  mkdir -p "$PRIVATE_DIR"/apt/state/lists/partial "$PRIVATE_DIR"/apt/cache/archives/partial
+  private_apt update -qq >&2 || true
+  private_apt download -qq "$1" >&2
+}
+
 # Downloads the packages named NAME=VERSION and unpacks them into one tree.
 unpack_packages() {
   local archive

@@ -10,20 +10,12 @@ prometheus_present() {
   PATH=$path command -v prometheus >/dev/null && PATH=$path command -v promtool >/dev/null
 }
 
-# Downloads the package into the current folder: with the lists of the machine, or with our own where it has none.
-download_prometheus() {
-  apt-get download -qq -o APT::Sandbox::User=root prometheus >&2 && return
-  mkdir -p "$PRIVATE_DIR"/apt/state/lists/partial "$PRIVATE_DIR"/apt/cache/archives/partial
-  private_apt update -qq >&2 || true
-  private_apt download -qq prometheus >&2
-}
-
 unpack_prometheus() {
   local folder
   folder=$(mktemp -d "$PWD/.cache/prometheus.XXXXXX")
   # apt fetches as a user of its own where it may, who must be able to write there
   chmod 755 "$folder"
-  if (cd "$folder" && download_prometheus) &&
+  if (cd "$folder" && download_package prometheus) &&
     dpkg-deb --fsys-tarfile "$folder"/prometheus_*.deb |
     tar --extract --directory "$folder" ./usr/bin/prometheus ./usr/bin/promtool; then
     rm -rf "$folder"/*.deb "$PRIVATE_DIR/apt" "$PROMETHEUS_DIR"

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -11,6 +11,7 @@ import {
   createNginxEdge,
   createServerRunner,
   createSystemdRunner,
+  makeFolder,
   type NginxEdgeOptions,
   type NodeRunner,
   openSqliteStore,
@@ -54,8 +55,8 @@ export function composeController(
 }
 
 /** Makes the state folder, which belongs into nobody's repository. */
-export function prepareStateFolder(paths: ServicePaths): void {
-  mkdirSync(paths.state, { recursive: true });
+function prepareStateFolder(paths: ServicePaths): void {
+  makeFolder(paths.state);
   const ignored = join(paths.state, '.gitignore');
   // on a full disk too, what runs can be adopted: nothing is written that is there
   if (!existsSync(ignored)) writeFileSync(ignored, '*\n');

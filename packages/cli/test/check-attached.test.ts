@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { CommandFolder } from './support/run-command.ts';
@@ -9,6 +9,8 @@ import { CommandFolder } from './support/run-command.ts';
 const nginx = process.env['LAMEDUCK_NGINX'] ?? '/usr/sbin/nginx';
 const launcher = join(import.meta.dirname, '..', 'bin', 'lameduck.cjs');
 const nobody = 65_534;
+/** As an earlier lameduck left it. */
+const ownInclude = '# Written by lameduck for service "shop".\nupstream shop { server 127.0.0.1:1; }\n';
 const somebody = 1;
 
 /** Only root can become somebody else, and only where that one may read this checkout and this Node. */
@@ -32,6 +34,12 @@ http {
 `;
 }
 
+/** An application that leaves a file where it was loaded. */
+const startedApp = `import { writeFileSync } from 'node:fs';
+writeFileSync('started', '');
+export default (request, response) => response.end('ok');
+`;
+
 const config = (folder: string): string => `service: shop
 edges:
   - name: main
@@ -48,7 +56,7 @@ function makeFolder(test: TestContext): CommandFolder {
   folder.write('lameduck.yaml', config(folder.path));
   folder.write('nginx.conf', conf(folder.path));
   folder.write('app.mjs', 'export default (request, response) => response.end("ok");\n');
-  folder.write('own/shop.conf', 'upstream shop { server 127.0.0.1:1; }\n');
+  folder.write('own/shop.conf', ownInclude);
   return folder;
 }
 
@@ -96,8 +104,34 @@ describe('lameduck check of an attached nginx', () => {
       ['warning', join(folder.path, 'nginx.conf'), 1],
     );
     assert.equal(findings.find(({ facts }) => facts !== undefined)?.facts?.workerShutdownTimeout, '2s');
-    assert.equal(folder.read('own/shop.conf'), 'upstream shop { server 127.0.0.1:1; }\n');
+    assert.equal(folder.read('own/shop.conf'), ownInclude);
   });
+
+  for (const command of ['check', 'up']) {
+    it(`${command} replaces no file that is not its own, and up starts no node before it says so`, async (test) => {
+      const folder = makeFolder(test);
+      const site = 'server { listen unix:/tmp/none.sock; }\n';
+      folder.write('own/mine.conf', site);
+      folder.write('app.mjs', startedApp);
+      const main = folder.read('nginx.conf');
+      const cases = [
+        ['own/mine.conf', /Cannot write include ".*mine\.conf": .*a file that lameduck did not write/],
+        ['nginx.conf', /Cannot write include ".*nginx\.conf": .*a file that lameduck did not write/],
+        ['own', /Cannot write include ".*own": .*current value is a folder/],
+        ['typo/shop.conf', /must say "include .*typo\/shop\.conf;" in its http block, below .*nginx\.conf:3/],
+      ] as const;
+      for (const [include, wanted] of cases) {
+        if (include.startsWith('typo')) rmSync(join(folder.path, 'own/shop.conf'));
+        folder.write('lameduck.yaml', config(folder.path).replace('own/shop.conf', include));
+        const { code, stdout, stderr } = await folder.run([command]);
+        assert.equal(code, 78, stdout + stderr);
+        assert.match(stdout + stderr, wanted);
+        assert.ok(!existsSync(join(folder.path, 'started')), 'a node was started before');
+        assert.ok(!existsSync(join(folder.path, 'typo')), 'a folder was left');
+      }
+      assert.deepEqual([folder.read('own/mine.conf'), folder.read('nginx.conf')], [site, main]);
+    });
+  }
 
   it('says in one message that the include cannot be written', { skip: !canBeNobody }, (test) => {
     const folder = makeFolder(test);
@@ -107,10 +141,7 @@ describe('lameduck check of an attached nginx', () => {
       text,
       /✖ edge main {2}Cannot write ".*own\/shop\.conf": the file and its folder must be writable .* for nobody \(uid 65534\): current value is EACCES\n/,
     );
-    assert.equal(
-      readFileSync(join(folder.path, 'own/shop.conf'), 'utf8'),
-      'upstream shop { server 127.0.0.1:1; }\n',
-    );
+    assert.equal(readFileSync(join(folder.path, 'own/shop.conf'), 'utf8'), ownInclude);
     chmodSync(join(folder.path, 'own/shop.conf'), 0o600);
     assert.match(
       runAsNobody(folder, 'check').text,
@@ -161,7 +192,7 @@ describe('lameduck check of an attached nginx', () => {
       assert.equal(code, 78, text);
       assert.ok(text.includes(`the user of the nginx master ${pid} (uid ${somebody}) or as root`), text);
     }
-    assert.equal(folder.read('own/shop.conf'), 'upstream shop { server 127.0.0.1:1; }\n');
+    assert.equal(folder.read('own/shop.conf'), ownInclude);
   });
 
   it('is not kept from its work by somebody whose process has the title of a master', {

@@ -40,7 +40,6 @@ describe('lameduck init --nginx', { concurrency: 3 }, () => {
       [
         ['a', '127.0.0.1:18001', 3],
         ['b', '127.0.0.1:18002', undefined],
-        ['c', '10.255.255.1:18005', undefined],
       ],
     );
     const told = [
@@ -57,6 +56,17 @@ describe('lameduck init --nginx', { concurrency: 3 }, () => {
       assert.match(stderr, one);
     }
     assert.match(stderr, /write "proxy_pass http:\/\/shop-api;" where it says shop_api/);
+  });
+
+  it('names no file of somebody else as its own', async (test) => {
+    const folder = new CommandFolder(test);
+    folder.write('nginx.conf', nginxConf(folder.path, `include conf.d/*.conf;\n${shop}`));
+    folder.write('conf.d/lameduck-shop-api.conf', '# a text of mine\n');
+    folder.write('conf.d/lameduck-shop-api-2.conf', '# Written by lameduck for service "blog".\n');
+    folder.write('conf.d/lameduck-shop-api-3.conf', '# Written by lameduck for service "shop-api".\n');
+    assert.equal((await folder.run(['init', '--nginx', 'nginx.conf'])).code, 0);
+    const [edge] = written(folder).edges;
+    assert.equal(edge?.attach?.include, join(folder.path, 'conf.d/lameduck-shop-api-3.conf'));
   });
 
   it('takes a hash over as it is, consistent or not', async (test) => {
@@ -154,12 +164,24 @@ describe('lameduck init --nginx', { concurrency: 3 }, () => {
     folder.write('nginx.conf', 'http { server { location / { proxy_pass http://127.0.0.1:3000; } } }');
     const direct = await folder.run(['init', '--nginx', 'nginx.conf', '-o', '-']);
     assert.equal((parse(direct.stdout) as Written).nodes[0]?.['address'], '127.0.0.1:3000');
+    const line = (file: number, now: string, before: string): string =>
+      `in ${folder.path}/nginx.conf:${file} write "proxy_pass ${now};" instead of "proxy_pass ${before};"`;
+    assert.ok(direct.stderr.includes(line(1, 'http://app', 'http://127.0.0.1:3000')), direct.stderr);
+    assert.doesNotMatch(direct.stderr, /where it says/);
+    folder.write(
+      'nginx.conf',
+      'http { server {\nlocation /a { proxy_pass http://127.0.0.1:3000/api/; }\nlocation /b { proxy_pass http://127.0.0.1:3000; } } }',
+    );
+    const paths = await folder.run(['init', '--nginx', 'nginx.conf', '-o', '-']);
+    const both = `${line(2, 'http://app/api/', 'http://127.0.0.1:3000/api/')}, ${line(3, 'http://app', 'http://127.0.0.1:3000')}, and reload nginx`;
+    assert.ok(paths.stderr.includes(both), paths.stderr);
   });
 
   for (const [name, text] of [
     ['no http block', 'events {}'],
     ['nothing to send to', 'http {}'],
     ['no usable server', 'http { upstream a { server unix:/x\\ y; } }'],
+    ['servers of other hosts only', 'http { upstream a { server 10.255.255.1:80; } }'],
     ['noise', '}}{{"\\'],
     ['nothing at all', undefined],
   ] as const) {

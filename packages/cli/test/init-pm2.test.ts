@@ -52,6 +52,42 @@ describe('lameduck init --pm2', { concurrency: 3 }, () => {
     assert.match(stderr, /may hold passwords; keep the file for its owner only/);
   });
 
+  it('runs the nodes as the same user, with the same log, and says what of it does not fit', async (test) => {
+    const app = {
+      ...{ script: './app.mjs', cwd: 'src', uid: 'www-data', gid: 33, user: 'other', autorestart: false },
+      ...{ out_file: '../logs/out.log', error_file: '/var/log/shop/error.log', merge_logs: true },
+    };
+    const folder = new CommandFolder(test, { 'pm2.json': JSON.stringify({ apps: [app] }) });
+    const { code, stderr } = await folder.run(['init', '--pm2', 'pm2.json']);
+    assert.equal(code, 0, stderr);
+    const [node] = written(folder).nodes;
+    assert.deepEqual(
+      [node?.['user'], node?.['group'], node?.['log']],
+      ['www-data', '33', { file: 'logs/out.log' }],
+    );
+    for (const one of [
+      /app "app" user: one user name or number is taken, of uid or user/,
+      /app "app" error_file: a node has one log for both streams, log\.file/,
+      /app "app" autorestart: a node that dies is always started again/,
+    ])
+      assert.match(stderr, one);
+    assert.doesNotMatch(stderr, /user of lameduck up| (uid|gid|out_file):/);
+  });
+
+  it('takes the log for both streams first, an absolute one as it is, and none that is no file', async (test) => {
+    const app = { script: './app.mjs', out_file: '/dev/null', log_file: '/var/log/shop.log', uid: {} };
+    const folder = new CommandFolder(test, {
+      'both.json': JSON.stringify({ apps: [app] }),
+      'none.json': JSON.stringify({ apps: [{ ...app, log_file: 'NULL' }] }),
+    });
+    const both = await folder.run(['init', '--pm2', 'both.json', '-o', '-']);
+    const [node] = (parse(both.stdout) as Written).nodes;
+    assert.deepEqual([node?.['log'], node?.['user']], [{ file: '/var/log/shop.log' }, undefined]);
+    assert.match(both.stderr, /uid: must be a user name or number/);
+    const none = await folder.run(['init', '--pm2', 'none.json', '-o', '-']);
+    assert.equal((parse(none.stdout) as Written).nodes[0]?.['log'], undefined);
+  });
+
   it('takes another app by name: a program that is none of Node becomes a process', async (test) => {
     const folder = new CommandFolder(test, { 'ecosystem.config.js': ecosystem });
     assert.equal((await folder.run(['init', '--pm2', 'ecosystem.config.js', '--app', 'jobs'])).code, 0);

@@ -37,6 +37,8 @@ export interface RemoveOptions {
 /** All edges of the service as one: a node is out only when every edge has proved it, as far as the policy asks for. */
 export interface EdgeSet {
   readonly edges: readonly Edge[];
+  /** Rejects where an edge would refuse to be opened, however often it is tried, or none could be now; changes nothing. */
+  rehearse(): Promise<void>;
   /**
    * Opens every edge with these nodes left out. Gives what is wrong with those that are down or do not answer; it is tried
    * again until they do. Rejects where one asks for another configuration.
@@ -115,17 +117,21 @@ class OwnedEdges implements EdgeSet {
     return this.#parts.edges;
   }
 
+  async rehearse(): Promise<void> {
+    const outcomes = await Promise.allSettled(this.edges.map((edge) => edge.rehearse?.()));
+    const problems = problemsOf(outcomes);
+    refuseLasting(problems);
+    if (problems.length === this.edges.length) throw problems[0];
+  }
+
   async open(out: readonly string[], signal: AbortSignal): Promise<readonly LameduckError[]> {
     await this.#acks.open();
     await this.#desired.adopt(out);
     const owners = [...this.#owners.values()];
     const outcomes = await Promise.allSettled(owners.map((owner) => owner.open(signal)));
-    const problems = outcomes.flatMap((outcome) =>
-      outcome.status === 'rejected' ? [LameduckError.from(outcome.reason)] : [],
-    );
+    const problems = problemsOf(outcomes);
     signal.throwIfAborted();
-    const lasting = problems.find(({ code }) => !passing.includes(code));
-    if (lasting !== undefined) throw lasting;
+    refuseLasting(problems);
     return problems;
   }
 
@@ -228,6 +234,17 @@ class OwnedEdges implements EdgeSet {
       return LameduckError.from(thrown).code === 'busy';
     }
   }
+}
+
+function problemsOf(outcomes: readonly PromiseSettledResult<unknown>[]): readonly LameduckError[] {
+  return outcomes.flatMap((outcome) =>
+    outcome.status === 'rejected' ? [LameduckError.from(outcome.reason)] : [],
+  );
+}
+
+function refuseLasting(problems: readonly LameduckError[]): void {
+  const lasting = problems.find(({ code }) => !passing.includes(code));
+  if (lasting !== undefined) throw lasting;
 }
 
 function partlyOut({ code, message, details }: LameduckError): LameduckError {

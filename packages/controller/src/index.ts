@@ -25,11 +25,13 @@ export {
   serveTcpApi,
   type TcpApiServer,
   type TcpOptions,
+  tryTcpApi,
 } from './api/server.ts';
 export { createTcpDoor } from './api/tcp-door.ts';
 export { hashToken, type TokenHash } from './api/tokens.ts';
 export { createHealthChecks } from './checks/create-checks.ts';
 export { type Controller, type ControllerParts, createController } from './controller.ts';
+export { makeFolder, tryFolder } from './make-folder.ts';
 export type { Edge } from './ports/edge.ts';
 export type { NodeHooks } from './ports/node-hooks.ts';
 export type { NodeRunner } from './ports/node-runner.ts';

@@ -85,6 +85,9 @@ async function adoptNode(life: ServiceLife, record: NodeRecord, signal: AbortSig
 }
 
 async function startAfresh(life: ServiceLife, signal: AbortSignal): Promise<void> {
+  // before anything runs, so that a mistake costs nobody a start
+  await life.edges.rehearse();
+  signal.throwIfAborted();
   try {
     const outcomes = await Promise.allSettled(
       life.records.map((record) => startNode(life, record, false, signal)),

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LameduckError } from '@lameduck/core';
+import { makeFolder } from './make-folder.ts';
 
 /** Room of sockaddr_un.sun_path on Linux without the closing zero byte (unix(7)). */
 const mostPathBytes = 107;
@@ -20,7 +21,7 @@ export function socketPath(folder: string, name: string): string {
 
 /** Makes the folder of a socket, 0700. Throws `startFailed` where somebody else owns it: /tmp is everybody's. */
 export function prepareSocketFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const found = lstatSync(folder);
   if (found.isDirectory() && found.uid === process.getuid?.()) return;
   throw new LameduckError(

@@ -30,6 +30,38 @@ describe('the controller', () => {
     await rig.controller.close(AbortSignal.abort());
   });
 
+  it('starts no node of a fresh service where an edge would be refused for good, or none could be opened now', async () => {
+    const rejected = new LameduckError('edgeRejected', 'nginx says no');
+    const taken = new LameduckError('addressInUse', 'somebody has it');
+    for (const [first, second] of [
+      [rejected, undefined],
+      [taken, taken],
+    ]) {
+      const rig = makeRig({ edges: 2 });
+      for (const [index, problem] of [first, second].entries()) {
+        const rehearse = (): Promise<void> =>
+          problem === undefined ? Promise.resolve() : Promise.reject(problem);
+        Object.assign(rig.edges[index] as object, { rehearse });
+      }
+      const opening = rig.controller.open(never);
+      await opening.catch(quiet).finally(() => rig.controller.close(AbortSignal.abort()));
+      await assert.rejects(opening, { code: first?.code });
+      for (const name of ['a', 'b', 'c'])
+        assert.deepEqual(rig.node(name).signals(), [], `${name} was started`);
+      assert.ok(rig.edges.every((edge) => !edge.calls.includes('open')));
+    }
+  });
+
+  it('starts a fresh service where one of its edges can be opened', async () => {
+    const rig = makeRig({ edges: 2 });
+    const rehearse = (): Promise<void> =>
+      Promise.reject(new LameduckError('addressInUse', 'somebody has it'));
+    Object.assign(rig.edges[0] as object, { rehearse });
+    await rig.controller.open(never);
+    assert.ok(rig.node('a').running());
+    await rig.controller.close(AbortSignal.abort());
+  });
+
   it('gives up a fresh service whose node never gets healthy, and says what the checks said', async () => {
     const rig = makeRig();
     rig.sick.add('c');

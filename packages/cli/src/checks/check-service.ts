@@ -1,11 +1,16 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { checkNginxEdge, checkUnit, type EdgeCheck } from '@lameduck/controller';
 import { type EdgeConfig, formatAddress, formatMs, type NodeConfig } from '@lameduck/core';
 import { type Logger, pino } from 'pino';
-import { composeRunner, edgeOptions, prepareStateFolder } from '../compose.ts';
+import { composeRunner, edgeOptions } from '../compose.ts';
 import { counted } from '../output/counted.ts';
+import { hasPromiseToken } from '../promise-token.ts';
 import type { Service } from '../service.ts';
 import { attachedFindings } from './check-attached.ts';
 import { checkHooks } from './check-hooks.ts';
+import { checkHost } from './check-host.ts';
 import { checkRules, keepAliveTimes } from './check-rules.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
 
@@ -15,19 +20,43 @@ const trialMs = 30_000;
 /** Tries everything that can be tried without starting or signalling anything. */
 export async function checkService(service: Service, isUp: boolean): Promise<readonly Finding[]> {
   const { config, file } = service;
-  prepareStateFolder(service.paths);
-  const logger = pino({ level: 'silent' });
-  const edges = await Promise.all(config.edges.map((edge) => checkEdge(edge, service, logger)));
-  const nodes = await Promise.all(config.nodes.map((node) => checkNode(node, service, logger)));
+  const host = await checkHost(service, isUp);
+  const { edges, nodes } = await withTrialPaths(service, tryAll);
   const hooks = await checkHooks(service);
   const size = `${counted(config.edges.length, 'edge')}, ${counted(config.nodes.length, 'node')}${isUp ? ', running' : ''}`;
   return [
     ok('config', `${file}: ${size}`),
     ...checkRules(config),
+    ...host,
     ...hooks,
     ...edges.flat(),
     ...nodes.flat(),
   ];
+}
+
+interface Trials {
+  readonly edges: readonly (readonly Finding[])[];
+  readonly nodes: readonly (readonly Finding[])[];
+}
+
+async function tryAll(service: Service): Promise<Trials> {
+  const { config } = service;
+  const logger = pino({ level: 'silent' });
+  const edges = await Promise.all(config.edges.map((edge) => checkEdge(edge, service, logger)));
+  const nodes = await Promise.all(config.nodes.map((node) => checkNode(node, service, logger)));
+  return { edges, nodes };
+}
+
+/** The token that edges and nodes share is made where there is none: for a check elsewhere than in the state folder. */
+async function withTrialPaths<T>(service: Service, work: (service: Service) => Promise<T>): Promise<T> {
+  const { paths } = service;
+  const trial = mkdtempSync(join(tmpdir(), 'lameduck-check-'));
+  try {
+    const state = hasPromiseToken(paths.state) ? paths.state : trial;
+    return await work({ ...service, paths: { ...paths, state } });
+  } finally {
+    rmSync(trial, { recursive: true, force: true });
+  }
 }
 
 async function checkEdge(edge: EdgeConfig, service: Service, logger: Logger): Promise<readonly Finding[]> {

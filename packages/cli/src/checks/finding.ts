@@ -7,7 +7,7 @@ import { type ErrorCode, LameduckError } from '@lameduck/core';
  */
 export interface Finding {
   readonly level: 'ok' | 'note' | 'warning' | 'error';
-  /** `config`, `edge NAME` or `node NAME`. */
+  /** `config`, `state`, `api`, `edge NAME` or `node NAME`. */
   readonly subject: string;
   readonly text: string;
   readonly code?: ErrorCode;

@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Config, type ConfigProblem, formatPath, LameduckError, parseConfig } from '@lameduck/core';
+import { describeModuleError } from './module-error.ts';
 import { type Locate, readDocument } from './read-document.ts';
 
 /** A document with a way back from a path of keys to the place in the file. */
@@ -20,9 +21,16 @@ export async function loadConfig(file: string): Promise<Config> {
 
 /** What a YAML, JSON, TypeScript or JavaScript file holds. Throws `config`. */
 export async function readSource(file: string): Promise<Source> {
+  refuseFolder(file);
   const kind = extname(file);
   if (kind === '.yaml' || kind === '.yml' || kind === '.json') return readDocument(file, readText(file));
   return { value: await importDefault(file), locate: () => undefined };
+}
+
+function refuseFolder(file: string): void {
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() !== true) return;
+  const message = `Cannot read config "${file}": a readable file is wanted: current value is a folder`;
+  throw new LameduckError('config', message, { file });
 }
 
 function readText(file: string): string {
@@ -44,8 +52,9 @@ async function importDefault(file: string): Promise<unknown> {
     const module = (await import(pathToFileURL(file).href)) as { default?: unknown };
     if (module.default !== undefined) return module.default;
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new LameduckError('config', `Cannot load config "${file}": ${why}`, { file }, error);
+    const { place, reason } = await describeModuleError(file, error);
+    const where = place === undefined ? '' : `${place} `;
+    throw new LameduckError('config', `${where}Cannot load config "${file}": ${reason}`, { file }, error);
   }
   throw new LameduckError('config', `Cannot load config "${file}": a default export is wanted`, { file });
 }

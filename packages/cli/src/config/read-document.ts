@@ -1,5 +1,16 @@
 import { LameduckError } from '@lameduck/core';
-import { isMap, isNode, isScalar, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import {
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  LineCounter,
+  type Node,
+  type Pair,
+  type ParsedNode,
+  parseDocument,
+} from 'yaml';
+import { type AliasProblem, findAliasProblems, lastAlias } from './read-aliases.ts';
 
 export interface Place {
   readonly line: number;
@@ -13,21 +24,38 @@ export type Locate = (path: readonly (string | number)[]) => Place | undefined;
 export function readDocument(file: string, text: string): { value: unknown; locate: Locate } {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  if (document.errors.length > 0) {
-    const messages = document.errors.map((error) => {
-      const { line, col } = lines.linePos(error.pos[0]);
-      return `${file}:${line}:${col} ${error.message}`;
+  const refuse = (problems: readonly AliasProblem[]): void => {
+    if (problems.length === 0) return;
+    const messages = problems.map(({ offset, message }) => {
+      const { line, col } = lines.linePos(offset);
+      return `${file}:${line}:${col} ${message}`;
     });
     throw new LameduckError('config', messages.join('\n'), { file });
-  }
+  };
+  refuse(document.errors.map(({ pos, message }) => ({ offset: pos[0], message })));
+  refuse(findAliasProblems(document));
   return {
-    value: document.toJS(),
+    value: toValue(document, refuse),
     locate(path) {
       const offset = offsetOf(document.contents, path) ?? 0;
       const { line, col } = lines.linePos(offset);
       return { line, column: col };
     },
   };
+}
+
+/** Aliases of aliases can stand for more than fits into memory: the parser gives up long before. */
+function toValue(
+  document: Document.Parsed<ParsedNode>,
+  refuse: (problems: readonly AliasProblem[]) => void,
+): unknown {
+  try {
+    return document.toJS();
+  } catch (thrown) {
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    refuse([{ offset: lastAlias(document), message }]);
+    throw thrown;
+  }
 }
 
 /** For a key of a map the place of the key itself: that is what the message names. */

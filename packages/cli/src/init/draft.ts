@@ -21,6 +21,9 @@ export interface NodeDraft {
   readonly weight?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly directory?: string;
+  readonly user?: string;
+  readonly group?: string;
+  readonly log?: { readonly file: string };
   readonly app?: object;
   readonly gunicorn?: object;
   readonly process?: object;

@@ -1,15 +1,15 @@
-import { dirname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import {
   comparable,
   type Directive,
   type LoadedConfig,
   listSites,
   loadFile,
-  matchesPattern,
   named,
 } from '@lameduck/controller/nginx-config';
 import { LameduckError, parseAddress } from '@lameduck/core';
 import { type Draft, type NodeDraft, nodeName, toName } from './draft.ts';
+import { placeInclude } from './place-include.ts';
 import { isOfThisHost } from './this-host.ts';
 
 /** The configuration for an upstream of an existing nginx, which stays the user's own. Throws `config` and `usage`. */
@@ -32,7 +32,9 @@ export function readNginx(file: string, wanted: string | undefined): Draft {
     notes: [...config.unread.map((unread) => `${unread}: cannot be read`), ...notes, ...balanceNotes],
     steps: place.steps,
     later: [
-      `in ${path} and what it includes, write "proxy_pass http://${service};" where it says ${upstream.name}, and reload nginx`,
+      upstream.direct === undefined
+        ? `in ${path} and what it includes, write "proxy_pass http://${service};" where it says ${upstream.name}, and reload nginx`
+        : describeDirect(upstream.direct, service),
     ],
   };
 }
@@ -42,6 +44,8 @@ interface Upstream {
   readonly servers: readonly Server[];
   /** The other lines of the block. */
   readonly settings: readonly Directive[];
+  /** Where there is no such block: the lines that say its one server themselves. */
+  readonly direct?: readonly Directive[];
 }
 
 interface Server {
@@ -93,34 +97,28 @@ function directTargets(file: string, { tree }: LoadedConfig): Upstream {
   if (target === undefined || targets.length > 1) {
     throw unusable(file, 'an upstream, or one proxy_pass, must stand in it', targets.join(', ') || 'neither');
   }
-  const { pass } = sites.find((site) => site.targets.includes(target)) ?? { pass: undefined };
-  const place = pass === undefined ? file : `${pass.file}:${pass.line}`;
-  return { name: 'app', servers: [{ address: target, options: [], place }], settings: [] };
+  const direct = sites.filter((site) => site.targets.includes(target)).map(({ pass }) => pass);
+  const place = direct.map(placeOf)[0] ?? file;
+  return { name: 'app', servers: [{ address: target, options: [], place }], settings: [], direct };
+}
+
+function placeOf({ file, line }: Directive): string {
+  return `${file}:${line}`;
+}
+
+/** Each line as it is to be; what stands behind the address stays. */
+function describeDirect(passes: readonly Directive[], service: string): string {
+  const lines = passes.map((pass) => {
+    const [word = ''] = pass.words;
+    const instead = word.replace(/^(\$?\w+:\/\/)?(\$\{?\w+\}?|[^/$]+)/, `http://${service}`);
+    return `in ${placeOf(pass)} write "proxy_pass ${instead};" instead of "proxy_pass ${word};"`;
+  });
+  return `${lines.join(', ')}, and reload nginx`;
 }
 
 function uniqueName(name: string, http: Directive): string {
   const taken = new Set(named(http.block, 'upstream').map(({ words }) => words[0]));
   return taken.has(name) ? `${name}-lameduck` : name;
-}
-
-/** A file that the configuration includes already, where there is a pattern for one; else the line to add. */
-function placeInclude(
-  file: string,
-  http: Directive,
-  service: string,
-): { readonly include: string; readonly steps: readonly string[] } {
-  const folder = dirname(file);
-  const patterns = named(http.block, 'include').map(({ words }) => resolve(folder, words[0] ?? ''));
-  for (const pattern of patterns) {
-    const candidate = join(
-      dirname(pattern),
-      service.includes('lameduck') ? `${service}.conf` : `lameduck-${service}.conf`,
-    );
-    if (matchesPattern(candidate, pattern)) return { include: candidate, steps: [] };
-  }
-  const include = join(folder, 'lameduck', `${service}.conf`);
-  const line = `include ${join(folder, 'lameduck')}/*.conf;`;
-  return { include, steps: [`write "${line}" into the http block, below ${http.file}:${http.line}`] };
 }
 
 const ownSettings =
@@ -138,6 +136,8 @@ function readServers({ name, servers }: Upstream): Pick<Draft, 'nodes' | 'notes'
     else if (seen.has(address)) notes.push(`${place} server ${text}: a second time`);
     else if (off !== undefined)
       notes.push(`${place} server ${text} ${off}: left out; lameduck sends to every node that is healthy`);
+    else if (!isOfThisHost(address))
+      notes.push(`${place} server ${text}: on another host; lameduck runs nodes on its own host only`);
     else {
       seen.add(address);
       const weight = Number(options.find((option) => option.startsWith('weight='))?.slice(7) ?? 1);
@@ -146,8 +146,6 @@ function readServers({ name, servers }: Upstream): Pick<Draft, 'nodes' | 'notes'
         address,
         ...(weight > 1 ? { weight: Math.min(weight, 65_535) } : {}),
       });
-      if (!isOfThisHost(address))
-        notes.push(`${place} server ${text}: on another host; lameduck runs nodes on its own host only`);
     }
     const lost = options.filter((option) => !/^(weight=|down$|backup$|drain$)/.test(option));
     if (lost.length > 0) notes.push(`${place} ${lost.join(' ')}: ${ownSettings}`);

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { basename, dirname, relative, resolve } from 'node:path';
 import { LameduckError } from '@lameduck/core';
 import { type Draft, type NodeDraft, nodeName, toDuration, toEnvironment, toName } from './draft.ts';
+import { readLaunch } from './pm2-launch.ts';
 import { notCarried } from './pm2-notes.ts';
 import { type Pm2App, readEcosystem } from './read-ecosystem.ts';
 
@@ -63,7 +64,8 @@ function readApp(app: Pm2App, file: string, folder: string): Part {
   const workers = countInstances(app['instances']);
   const home = resolve(dirname(resolve(file)), typeof app['cwd'] === 'string' ? app['cwd'] : '.');
   const directory = relative(folder, home) || '.';
-  const base = { name: '', ...(directory === '.' ? {} : { directory }) };
+  const launch = readLaunch(app, home, folder);
+  const base = { name: '', ...(directory === '.' ? {} : { directory }), ...launch.draft };
   const port = Number(env['PORT'] ?? app['port'] ?? Number.NaN);
   const isPort = Number.isInteger(port) && port > 0 && port < 65_536;
   const guess = isPort ? [] : [`${where}: no PORT in env, so its address is a guess`];
@@ -80,7 +82,7 @@ function readApp(app: Pm2App, file: string, folder: string): Part {
     ),
     ...kind.node(step === 'PORT' ? 1 : workers),
   }));
-  return { nodes, notes: [...notes, ...guess, ...kind.notes, ...notCarried(app, where)] };
+  return { nodes, notes: [...notes, ...guess, ...kind.notes, ...notCarried(app, where, launch.carried)] };
 }
 
 function environmentOf(env: Readonly<Record<string, string>>): Pick<NodeDraft, 'env'> {

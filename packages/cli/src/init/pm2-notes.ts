@@ -1,3 +1,4 @@
+import { isLogKey } from './pm2-launch.ts';
 import type { Pm2App } from './read-ecosystem.ts';
 
 const carried = new Set([
@@ -15,22 +16,31 @@ const reasons: Readonly<Record<string, string>> = {
   restart_delay: 'restarts back off up to 30 s and never give up',
   exp_backoff_restart_delay: 'restarts back off up to 30 s and never give up',
   cron_restart: 'let a timer call lameduck rollout',
-  out_file: 'output goes to .lameduck/nodes/NAME/node.log',
-  error_file: 'output goes to .lameduck/nodes/NAME/node.log',
-  log_file: 'output goes to .lameduck/nodes/NAME/node.log',
-  merge_logs: 'output goes to .lameduck/nodes/NAME/node.log',
+  merge_logs: 'all workers of a node write to its one log',
   shutdown_with_message: "export shutdown(), or listen for SIGTERM: the message 'shutdown' is not sent",
   pid_file: 'lameduck knows its processes by itself: lameduck status',
-  uid: 'nodes run as the user of lameduck up',
-  gid: 'nodes run as the user of lameduck up',
+  user: 'one user name or number is taken, of uid or user',
+  uid: 'must be a user name or number',
+  gid: 'must be a group name or number',
 };
 
+/** What has a counterpart for one of them only. */
+const oneLog = 'a node has one log for both streams, log.file';
+
 /** A note for each setting of the application that is not in the new file. */
-export function notCarried(app: Pm2App, where: string): readonly string[] {
+export function notCarried(app: Pm2App, where: string, alsoCarried: readonly string[]): readonly string[] {
   return Object.entries(app)
-    .filter(([key, value]) => !carried.has(key) && value !== undefined && value !== null && value !== false)
-    .map(([key]) => {
-      const why = key.startsWith('env_') ? 'only env is taken; add what you need to env' : reasons[key];
-      return `${where} ${key}: ${why ?? 'no counterpart'}`;
-    });
+    .filter(([key, value]) => !carried.has(key) && !alsoCarried.includes(key) && isSet(key, value))
+    .map(([key]) => `${where} ${key}: ${reasonFor(key) ?? 'no counterpart'}`);
+}
+
+/** Restarts are PM2's default: there it is the `false` that says something. */
+function isSet(key: string, value: unknown): boolean {
+  if (key === 'autorestart') return value === false;
+  return value !== undefined && value !== null && value !== false;
+}
+
+function reasonFor(key: string): string | undefined {
+  if (key.startsWith('env_')) return 'only env is taken; add what you need to env';
+  return isLogKey(key) ? oneLog : reasons[key];
 }

@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Writable } from 'node:stream';
+import { makeFolder } from '@lameduck/controller';
 import { formatMs } from '@lameduck/core';
 import { type Logger, multistream, pino } from 'pino';
 import { LogFile } from './log-file.ts';
@@ -12,7 +12,7 @@ import type { Screen } from './screen.ts';
  * loses lines at most: whoever logs must not fail for it.
  */
 export function createServiceLogger(file: string, screen: Screen): Logger {
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   return pino(
     { base: null, timestamp: pino.stdTimeFunctions.isoTime },
     multistream([{ stream: new LogFile(file) }, { stream: humanLines(screen) }]),

@@ -77,6 +77,13 @@ export async function serveTcpApi(routes: Hono<ApiEnv>, options: TcpOptions): Pr
   return { port: bound, close: () => closeServer(server) };
 }
 
+/** Whether the API could listen there, without staying. Throws as `serveTcpApi` does. */
+export async function tryTcpApi(where: { readonly host: string; readonly port: number }): Promise<void> {
+  const server = createServer();
+  await listen(server, where);
+  await closeServer(server);
+}
+
 function listenerOf(routes: Hono<ApiEnv>, door: Door): RequestListener {
   return getRequestListener((request, bindings) =>
     routes.fetch(request, { ...(bindings as HttpBindings), door }),

@@ -62,7 +62,7 @@ export interface EdgeStatus {
   readonly weights?: Readonly<Record<string, number>>;
   /** How many wait now, because of the pause or because no node is in rotation. */
   readonly held?: number;
-  /** Why the state is what it is, where it is not `ready`. */
+  /** Why the state is what it is, where it is not `ready`, or why nothing can be changed though it is. */
   readonly reason?: string;
 }
 
@@ -90,6 +90,11 @@ export interface Edge {
   readonly mode: EdgeMode;
   /** Where clients reach it, as `http://host:port`, where lameduck knows it. */
   readonly url: string | undefined;
+  /**
+   * Tries what `open` would refuse for good, before anything else is started; nothing is changed, whatever the outcome. Throws
+   * `config`, `edgeRejected`, `binaryMissing`.
+   */
+  rehearse?(): Promise<void>;
   /**
    * Starts the proxy or adopts the one that runs; resolves when it answers with exactly `out` left out. `notRunning`,
    * `addressInUse`, `edgeUnproven`: it may be well again later; anything else asks for another configuration or program.

@@ -1,7 +1,8 @@
-import { chownSync, existsSync, lstatSync, mkdirSync, readFileSync } from 'node:fs';
+import { chownSync, existsSync, lstatSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { LameduckError } from '@lameduck/core';
+import { makeFolder } from '../make-folder.ts';
 import { type Account, findAccount } from './account.ts';
 import { ownerOf } from './identity.ts';
 import type { NodeProcessOptions } from './node-process.ts';
@@ -60,18 +61,32 @@ export function runFolderOf({ stateDirectory, launch }: Omit<Launched, 'node'>):
   return isOthers ? join(stateDirectory, 'run') : stateDirectory;
 }
 
-/** Makes a folder in which the node's processes may write. Throws `startFailed` where it is somebody else's. */
+/** Makes a folder in which the node's processes may write. Throws as `requireRunFolder`, and `config` where there can be none. */
 export async function prepareRunFolder(options: Launched, folder: string): Promise<void> {
-  const account = await findAccount(options.node, options.launch ?? {});
-  mkdirSync(dirname(folder), { recursive: true });
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const found = lstatSync(folder);
-  const us = process.geteuid?.() ?? 0;
-  if (!found.isDirectory() || (found.uid !== us && found.uid !== account?.uid)) {
-    const message = `Cannot start "${options.node}": folder ${folder} must belong to us or to the node's user: current owner is uid ${found.uid}`;
-    throw new LameduckError('startFailed', message, { node: options.node, folder });
-  }
+  makeFolder(dirname(folder));
+  makeFolder(folder, 0o700);
+  const account = await requireRunFolder(options, folder);
   if (account !== undefined) chownSync(folder, account.uid, account.gid);
+}
+
+/** Looks at such a folder, which need not be there yet; gives whose it is to be. Throws `startFailed` where it is somebody else's. */
+export async function requireRunFolder(options: Launched, folder: string): Promise<Account | undefined> {
+  const account = await findAccount(options.node, options.launch ?? {});
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  if (found === undefined) return account;
+  const us = process.geteuid?.() ?? 0;
+  if (found.isDirectory() && (found.uid === us || found.uid === account?.uid)) return account;
+  const message = `Cannot start "${options.node}": folder ${folder} must belong to us or to the node's user: current owner is uid ${found.uid}`;
+  throw new LameduckError('startFailed', message, { node: options.node, folder });
+}
+
+/** Throws `config` where the node's directory is none. */
+export function requireDirectory({ node, directory }: Pick<NodeProcessOptions, 'node' | 'directory'>): void {
+  const found = statSync(directory, { throwIfNoEntry: false });
+  if (found?.isDirectory() === true) return;
+  const got = found === undefined ? 'missing' : 'no folder';
+  const message = `Cannot start "${node}": directory ${directory} must be a folder that is there: current value is ${got}`;
+  throw new LameduckError('config', message, { node, directory });
 }
 
 /** Whether a process can be the node's: what a user writes into his own pid file names his own processes only. */

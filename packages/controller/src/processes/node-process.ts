@@ -36,11 +36,13 @@ export interface Launch {
   readonly environment?: Readonly<Record<string, string>>;
   /** Of the server, where it tells. */
   readonly version?: string | undefined;
+  /** Folders in which its processes write; made before the start. */
+  readonly folders?: readonly string[];
 }
 
 /** What one runner does in its own way; everything else is common (`node-runner.ts`). */
 export interface NodeKind {
-  /** Checks what can be checked without a process, and gives the command. */
+  /** Checks what can be checked without a process, and gives the command; changes nothing. */
   prepare(signal: AbortSignal): Promise<Launch>;
   /** A file in which the main process names itself. */
   readonly pidFile?: string;

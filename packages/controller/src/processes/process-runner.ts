@@ -1,8 +1,10 @@
+import { dirname } from 'node:path';
+import { tryFolder } from '../make-folder.ts';
 import type { NodeRunner, ProcessIdentity } from '../ports/node-runner.ts';
 import { findNode, rootsOf } from './find-node.ts';
 import { findLiving, identityKey, isSame, readArguments, readBootId } from './identity.ts';
 import { killTree, signalProcess } from './kill.ts';
-import { logFileOf, prepareLaunch } from './launch-options.ts';
+import { logFileOf, prepareLaunch, requireDirectory, requireRunFolder } from './launch-options.ts';
 import { readLogTail } from './log-tail.ts';
 import type { NodeKind, NodeProcessOptions } from './node-process.ts';
 import { readRecord, writeRecord } from './record.ts';
@@ -71,8 +73,11 @@ async function check(
   kind: NodeKind,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
+  requireDirectory(options);
   await prepareLaunch(options);
-  const { command } = await kind.prepare(signal);
+  const { command, folders = [] } = await kind.prepare(signal);
+  for (const folder of folders) await requireRunFolder(options, folder);
+  tryFolder(dirname(logFileOf(options)));
   if ((await findNode(options, kind)) === undefined) await refuseHeldAddress(options);
   return command;
 }

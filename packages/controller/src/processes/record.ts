@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeFolder } from '../make-folder.ts';
 import type { ProcessIdentity } from '../ports/node-runner.ts';
 import { readBootId } from './identity.ts';
 
@@ -18,7 +19,7 @@ export interface ProcessRecord extends ProcessIdentity {
 
 /** Written to a temporary name, synced, renamed: a reader sees the old record or the new one. */
 export async function writeRecord(file: string, record: ProcessRecord): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   const temporary = `${file}.${process.pid}.tmp`;
   const text = `${JSON.stringify(record)}\n`;
   await writeFile(temporary, text, { mode: 0o600, flush: true });

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { LameduckError } from '@lameduck/core';
+import { makeFolder } from '../make-folder.ts';
 import type { ProcessIdentity } from '../ports/node-runner.ts';
 import { parseStat, readBootId, readProcess } from './identity.ts';
 import { openLog } from './log-file.ts';
@@ -51,8 +52,8 @@ function launchScript(umask: number | undefined): string {
  * Resolves once it exists. Throws `startFailed`, and `forbidden` for its log.
  */
 export async function spawnDetached(options: DetachedOptions): Promise<DetachedProcess> {
-  mkdirSync(dirname(options.logFile), { recursive: true });
-  mkdirSync(dirname(options.launchFile), { recursive: true });
+  makeFolder(dirname(options.logFile));
+  makeFolder(dirname(options.launchFile));
   rmSync(options.launchFile, { force: true });
   const logOffset = logEnd(options.logFile);
   const log = openLog(options.logFile, 'append');

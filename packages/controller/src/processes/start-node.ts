@@ -3,7 +3,7 @@ import { formatAddress, LameduckError } from '@lameduck/core';
 import type { ProcessIdentity } from '../ports/node-runner.ts';
 import { findLiving, isSame, readBootId } from './identity.ts';
 import { killTree } from './kill.ts';
-import { logFileOf, prepareLaunch } from './launch-options.ts';
+import { logFileOf, prepareLaunch, prepareRunFolder, requireDirectory } from './launch-options.ts';
 import { acceptsOn, describeHolder, findListeners, holdsListener } from './listeners.ts';
 import { readFailureLog } from './log-tail.ts';
 import type { Launch, NodeKind, NodeProcessOptions } from './node-process.ts';
@@ -34,7 +34,9 @@ export async function startNode(
   signal: AbortSignal,
 ): Promise<ProcessIdentity> {
   if (signal.aborted) throw abortReason(signal, `start "${options.node}"`);
+  requireDirectory(options);
   const launch = await kind.prepare(signal);
+  for (const folder of launch.folders ?? []) await prepareRunFolder(options, folder);
   await endOrphans(options, signal);
   await refuseHeldAddress(options);
   if (signal.aborted) throw abortReason(signal, `start "${options.node}"`);

@@ -1,27 +1,23 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { createGunicornRunner } from '../../src/adapters/gunicorn/gunicorn-runner.ts';
 import { fixtures, makeRealNode } from '../fixtures/node-runner/real-node.ts';
 import { describeNodeRunner } from '../node-runner-contract.ts';
+import { newerTool } from '../support/newer-tool.ts';
 import { describeGunicorn } from './gunicorn-cases.ts';
 
 // Gunicorn as it is upstream now: a control socket (25.1), the Uvicorn worker in a package of its own.
-const folder = join(import.meta.dirname, '../../../../.cache/newer-gunicorn/bin');
-const command = process.env['LAMEDUCK_GUNICORN_NEWER'] ?? join(folder, 'gunicorn');
+const { path: command, why } = newerTool('gunicorn');
 const version = spawnSync(command, ['--version'], { encoding: 'utf8' });
 const directory = join(fixtures, 'python');
 const soon = (): AbortSignal => AbortSignal.timeout(60_000);
 
 if (version.status !== 0) {
-  it(
-    'a current Gunicorn',
-    { skip: `no gunicorn at ${command}: scripts/newer-gunicorn.sh brings one` },
-    () => undefined,
-  );
+  it('a current Gunicorn', { skip: why }, () => undefined);
 } else {
   describeGunicorn('FastAPI under a current Gunicorn', { command });
 
@@ -53,7 +49,7 @@ if (version.status !== 0) {
           assert.match(readLog(), /Using worker: uvicorn_worker\.UvicornWorker/);
           const socket = join(options.stateDirectory, 'gunicorn.ctl');
           assert.ok(existsSync(socket), 'each node has a socket of its own');
-          const asked = await promisify(execFile)(join(folder, 'gunicornc'), [
+          const asked = await promisify(execFile)(join(dirname(command), 'gunicornc'), [
             '--socket',
             socket,
             '-c',

@@ -109,7 +109,10 @@ async function prefixed(more: Partial<NginxEdgeOptions> = {}): Promise<Place> {
     }\n`,
   );
   const include = join(folder, 'conf/shop/shop.conf');
-  writeFileSync(include, 'upstream shop { server 127.0.0.1:1; }\n');
+  writeFileSync(
+    include,
+    '# Written by lameduck for service "shop".\nupstream shop { server 127.0.0.1:1; }\n',
+  );
   const options = {
     ...{ kind: 'attached', name: 'main', service: 'shop', mode: 'reload', nginx: nginxBinary },
     ...{

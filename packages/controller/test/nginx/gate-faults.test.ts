@@ -44,11 +44,17 @@ describe('E17: a real binary upgrade of nginx (USR2) while a node is out', () =>
         bench.edge.resume(soon()),
       ])
         await assert.rejects(refused, { code: 'edgeRejected', message: /binary upgrade is under way/ });
+      const during = await bench.edge.status(soon());
+      assert.deepEqual(
+        [during.state, during.reason],
+        ['ready', `a binary upgrade is under way (${bench.pidFile}.oldbin)`],
+      );
       const { pid: young = 0 } = findMaster(bench.pidFile) ?? {};
       process.kill(way === 'finished' ? old : young, 'SIGQUIT');
       const stays = way === 'finished' ? young : old;
       await until(() => !isAlive(way === 'finished' ? old : young));
       await until(() => findMaster(bench.pidFile)?.pid === stays && !existsSync(`${bench.pidFile}.oldbin`));
+      assert.equal((await bench.edge.status(soon())).reason, undefined);
       await bench.edge.remove('b', ignore, soon());
       const { sent, lost, duplicates } = await load.stop();
       assert.ok(sent > 50, `only ${sent} requests were sent`);

@@ -215,7 +215,7 @@ async function prepareUser(bench: Bench, conf: string, wanted: BenchOptions): Pr
   const first = bench.backends[0].node.address;
   writeFileSync(
     bench.include,
-    `upstream shop { server 127.0.0.1:${first.kind === 'tcp' ? first.port : 0}; }\n`,
+    `# Written by lameduck for service "shop".\nupstream shop { server 127.0.0.1:${first.kind === 'tcp' ? first.port : 0}; }\n`,
   );
   writeFileSync(
     conf,

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createNginxEdge } from '../../src/adapters/nginx/edge.ts';
 import { describeEdge } from '../edge-contract.ts';
+import { newerTool } from '../support/newer-tool.ts';
 import { type Bench, ignore, makeBench, soon, until } from './harness.ts';
 import { startLoad } from './load.ts';
 
 // nginx as it is upstream now: no Lua, `keepalive_min_timeout` (1.27.4), kept upstream connections by default (1.29.7).
-const cached = join(import.meta.dirname, '../../../../.cache/newer-nginx/nginx');
-const nginx = process.env['LAMEDUCK_NGINX_NEWER'] ?? cached;
+const { path: nginx, why } = newerTool('nginx');
 const wanted = { kind: 'managed', mode: 'reload', more: { nginx } } as const;
 const cookie = 'shop_node';
 
@@ -78,7 +77,7 @@ function nodesOf(visits: readonly Visit[]): string {
 }
 
 if (!existsSync(nginx)) {
-  it('a newer nginx', { skip: `no nginx at ${nginx}: scripts/newer-nginx.sh brings one` }, () => undefined);
+  it('a newer nginx', { skip: why }, () => undefined);
 } else {
   describeEdge('a newer nginx by reload', async () => {
     const bench = await makeBench(wanted);

@@ -76,7 +76,7 @@ it('a command that does not exist is told with what the shell says', async () =>
 it('a directory that does not exist is told', async () => {
   const made = await make(() => 'true');
   const runner = createServerRunner({ ...made.options, directory: '/no/such/folder', start: 'true' });
-  await assert.rejects(runner.start(deadline()), { code: 'startFailed', message: /\/no\/such\/folder/ });
+  await assert.rejects(runner.start(deadline()), { code: 'config', message: /\/no\/such\/folder/ });
 });
 
 it('a node that was launched by a controller which died before its record is found', async () => {

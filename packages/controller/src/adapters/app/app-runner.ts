@@ -4,7 +4,7 @@ import { formatAddress, LameduckError, type MasterStatus } from '@lameduck/core'
 import type { NodeRunner, RunningWorker } from '../../ports/node-runner.ts';
 import { readProcess } from '../../processes/identity.ts';
 import { signalProcess } from '../../processes/kill.ts';
-import { prepareRunFolder, runFolderOf } from '../../processes/launch-options.ts';
+import { runFolderOf } from '../../processes/launch-options.ts';
 import type { Launch, NodeProcessOptions } from '../../processes/node-process.ts';
 import { createProcessRunner } from '../../processes/process-runner.ts';
 import { StartTimes } from '../../processes/start-times.ts';
@@ -46,8 +46,8 @@ export function createAppRunner(options: AppRunnerOptions): NodeRunner {
     evidence: 'accepting',
     prepare: async () => {
       const entry = usableEntry(options);
-      for (const used of new Set([folder, dirname(socket)])) await prepareRunFolder(options, used);
-      return masterLaunch(options, entry, pidFile, socket);
+      const folders = [...new Set([folder, dirname(socket)])];
+      return { ...masterLaunch(options, entry, pidFile, socket), folders };
     },
     async terminate(node) {
       // No edge sends anything more: connections need not linger. A master that does not answer lingers as usual.

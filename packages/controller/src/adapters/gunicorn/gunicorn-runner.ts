@@ -3,7 +3,7 @@ import { type ArbiterView, formatAddress } from '@lameduck/core';
 import type { NodeRunner, ProcessIdentity } from '../../ports/node-runner.ts';
 import { identityKey, isSame } from '../../processes/identity.ts';
 import { signalProcess } from '../../processes/kill.ts';
-import { prepareLaunch, prepareRunFolder, runFolderOf } from '../../processes/launch-options.ts';
+import { prepareLaunch, runFolderOf } from '../../processes/launch-options.ts';
 import type { Launch, NodeProcessOptions } from '../../processes/node-process.ts';
 import { createProcessRunner } from '../../processes/process-runner.ts';
 import { readRecord } from '../../processes/record.ts';
@@ -95,8 +95,6 @@ async function gunicornLaunch(
   const packages = await probePackages(gunicorn, search, signal);
   const workerClass = options.workerClass ?? packages.workerClass;
   if (workerClass === undefined) throw workerClassMissing(options.node, gunicorn.python);
-  // Gunicorn writes its pid file itself, but makes no folder for it.
-  await prepareRunFolder(options, runFolderOf(options));
   return {
     command: [
       ...gunicorn.command,
@@ -113,6 +111,8 @@ async function gunicornLaunch(
     ],
     environment: { PYTHONUNBUFFERED: '1' },
     version: gunicorn.version,
+    // Gunicorn writes its pid file itself, but makes no folder for it.
+    folders: [runFolderOf(options)],
   };
 }
 

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { formatMs, type HooksConfig, LameduckError } from '@lameduck/core';
+import { makeFolder } from '../../make-folder.ts';
 import type { HookFacts, HookName, NodeHooks } from '../../ports/node-hooks.ts';
 import type { ProcessIdentity } from '../../ports/node-runner.ts';
 import { readBootId, readProcess } from '../../processes/identity.ts';
@@ -76,7 +77,7 @@ async function runHook(
   signal.throwIfAborted();
   const prepared = await prepareLaunch(options);
   const log = logFileOf(options);
-  mkdirSync(options.stateDirectory, { recursive: true });
+  makeFolder(options.stateDirectory);
   const offset = logEnd(log);
   const file = openLog(log, 'append');
   const beganAt = performance.now();

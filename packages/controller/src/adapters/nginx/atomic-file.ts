@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeFolder } from '../../make-folder.ts';
 
 /** The file's bytes; `undefined` where there is none. */
 export async function readIfThere(path: string): Promise<Buffer | undefined> {
@@ -17,7 +18,7 @@ export async function readIfThere(path: string): Promise<Buffer | undefined> {
  * Keeps the mode and owner of the file before; a new one is for its owner alone.
  */
 export async function replaceFile(path: string, content: string | Buffer): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   const former = await stat(path).catch(() => undefined);
   try {

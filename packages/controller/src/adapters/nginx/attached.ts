@@ -1,9 +1,10 @@
-import { isAbsolute, join } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { LameduckError } from '@lameduck/core';
 import type { StartedMaster } from './attached-master.ts';
 import type { NginxBuild } from './build.ts';
-import { type LoadedConfig, loadDump, realPath } from './config/load.ts';
-import { named, readTree } from './config/tree.ts';
+import { matchesPattern } from './config/glob.ts';
+import { type LoadedConfig, loadDump, loadFile, realPath } from './config/load.ts';
+import { named, readTree, walk } from './config/tree.ts';
 
 /** What `nginx -T` tells of the user's configuration. */
 export interface AttachedFacts {
@@ -39,6 +40,36 @@ export function inspectDump(
     pidFile: absolute(firstOf('pid') ?? build.pidPath),
     errorLog: isFile ? absolute(log) : undefined,
   };
+}
+
+/**
+ * Where nginx refuses, the reason may be that it does not read our file at all, which it has no way to say. Throws `config`
+ * where no `include` of the configuration names it; a configuration that we cannot read as a whole is not judged.
+ */
+export function refuseUnincluded(edge: string, conf: string, include: string): void {
+  const config = loadOrNothing(conf);
+  if (config === undefined || config.unread.length > 0) return;
+  const wanted = [include, behindLinks(include)];
+  for (const { directive } of walk(config.tree)) {
+    const [pattern] = directive.words;
+    if (directive.name !== 'include' || pattern === undefined) continue;
+    const path = resolve(dirname(conf), pattern);
+    if ([path, behindLinks(path)].some((one) => wanted.some((file) => matchesPattern(file, one)))) return;
+  }
+  throw notIncluded(edge, config, conf, include);
+}
+
+function loadOrNothing(conf: string): ReturnType<typeof loadFile> | undefined {
+  try {
+    return loadFile(conf);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The file itself need not be there. */
+function behindLinks(path: string): string {
+  return join(realPath(dirname(path)), basename(path));
 }
 
 function notIncluded(edge: string, { tree }: LoadedConfig, conf: string, include: string): LameduckError {

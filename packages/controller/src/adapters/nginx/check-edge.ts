@@ -1,6 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { formatAddress } from '@lameduck/core';
 import type { EdgeMode } from '../../ports/edge.ts';
 import { readOtherBuild } from './attached-master.ts';
@@ -10,11 +8,11 @@ import { isAtLeast } from './build.ts';
 import { loadDump } from './config/load.ts';
 import { named } from './config/tree.ts';
 import { findControlApi } from './control-api.ts';
-import { type Attempt, type Ground, prepare, writeFirstPlan } from './open-edge.ts';
+import type { Attempt, Ground } from './open-edge.ts';
 import { lookAtMaster } from './opened.ts';
 import type { NginxEdgeOptions } from './options.ts';
+import { rehearse } from './rehearse.ts';
 import { refuseUpgrade } from './reload-change.ts';
-import { placeSocket } from './socket-path.ts';
 
 /** How an edge would run. */
 export interface EdgeCheck {
@@ -61,24 +59,12 @@ export async function checkNginxEdge(
   options: NginxEdgeOptions,
   expectations: EdgeExpectations,
 ): Promise<EdgeCheck> {
-  // a managed edge may be running from its own folder
-  const trial = mkdtempSync(join(tmpdir(), 'lameduck-check-'));
-  try {
-    const isManaged = options.kind === 'managed';
-    // with the socket of the real one, an include that is there already is the same, and is not touched
-    const socket = isManaged ? join(trial, 'check.sock') : placeSocket(options.directory, true).path;
-    const ground = await prepare(isManaged ? { ...options, directory: trial } : options, [], socket);
-    const out = isManaged ? [] : [...(ground.previous?.state.out.keys() ?? [])];
-    const attempt = await writeFirstPlan({ ...ground, out });
-    await attempt.installed.undo();
-    const { build, plan } = attempt.opened;
-    const base = { server: build.server, mode: plan.mode, resetsIdleClients: !isAtLeast(build, 1, 27, 4) };
-    if (isManaged) return { ...base, asksControlApi: build.hasControlApi, findings: [] };
-    const found = await checkAttached(ground, attempt, expectations);
-    return { ...base, asksControlApi: found.attached.controlApi !== undefined, ...found };
-  } finally {
-    rmSync(trial, { recursive: true, force: true });
-  }
+  const { ground, attempt } = await rehearse(options);
+  const { build, plan } = attempt.opened;
+  const base = { server: build.server, mode: plan.mode, resetsIdleClients: !isAtLeast(build, 1, 27, 4) };
+  if (options.kind === 'managed') return { ...base, asksControlApi: build.hasControlApi, findings: [] };
+  const found = await checkAttached(ground, attempt, expectations);
+  return { ...base, asksControlApi: found.attached.controlApi !== undefined, ...found };
 }
 
 async function checkAttached(

@@ -23,6 +23,7 @@ import type { NginxEdgeOptions } from './options.ts';
 import { defaultHoldMs } from './plan.ts';
 import { prepareStopped } from './prepare-stopped.ts';
 import { previewFiles } from './preview.ts';
+import { rehearse } from './rehearse.ts';
 import { loadState, quiesced, type Reload, refuseUpgrade } from './reload-change.ts';
 import { afterRamps, beginRamps } from './slow-start.ts';
 import { placeControlApi, placeSocket, type SocketPlace } from './socket-path.ts';
@@ -64,6 +65,10 @@ class NginxEdge implements Edge {
     const { listen } = this.#options;
     const anyHost: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
     return `http://${formatAddress({ ...listen, host: anyHost[listen.host] ?? listen.host })}`;
+  }
+
+  async rehearse(): Promise<void> {
+    await this.#queue.exclusive(async () => void (await rehearse(this.#options)));
   }
 
   async open(out: readonly string[], signal: AbortSignal): Promise<void> {

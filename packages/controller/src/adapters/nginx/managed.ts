@@ -1,6 +1,7 @@
-import { lstatSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Address, formatAddress, LameduckError } from '@lameduck/core';
+import { makeFolder } from '../../make-folder.ts';
 import type { ProcessIdentity } from '../../ports/node-runner.ts';
 import { findLiving, listProcesses, readName } from '../../processes/identity.ts';
 import { signalProcess } from '../../processes/kill.ts';
@@ -15,7 +16,7 @@ const forcedStopMs = 2_000;
 
 /** Makes the folder of a managed nginx. */
 export function prepareFolder(directory: string): void {
-  mkdirSync(join(directory, 'temp'), { recursive: true, mode: 0o700 });
+  makeFolder(join(directory, 'temp'), 0o700);
 }
 
 /** `name group` of the folder's owner, as the workers of a root master should be; `undefined` where we are not root. */
@@ -68,7 +69,8 @@ export async function startManaged(
   return await poll(() => findMaster(pidFile), signal, `start edge "${edge}"`);
 }
 
-async function refuseUsedAddress(edge: string, listen: Address): Promise<void> {
+/** Throws `addressInUse` with its holder where something listens there. */
+export async function refuseUsedAddress(edge: string, listen: Address): Promise<void> {
   const listeners = await findListeners(listen);
   if (listeners.length === 0) return;
   throw inUse(edge, listen, listProcesses().find(({ pid }) => holdsListener(pid, listeners))?.pid);

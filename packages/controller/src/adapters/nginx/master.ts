@@ -20,9 +20,14 @@ export function findMaster(pidFile: string): ProcessIdentity | undefined {
 }
 
 /** Whether a binary upgrade (USR2) is under way: then a HUP would start workers of the old configuration. */
-export function isUpgrading(pidFile: string): boolean {
+function isUpgrading(pidFile: string): boolean {
   const pid = readPid(`${pidFile}.oldbin`);
   return pid !== undefined && existsSync(`/proc/${pid}`);
+}
+
+/** That a binary upgrade is under way, as an operator should read it; `undefined` while there is none. */
+export function describeUpgrade(pidFile: string): string | undefined {
+  return isUpgrading(pidFile) ? `a binary upgrade is under way (${pidFile}.oldbin)` : undefined;
 }
 
 /** The living workers of a master, those of configurations before included. */

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type Address, LameduckError } from '@lameduck/core';
+import type { EdgeMode } from '../../ports/edge.ts';
 import type { ProcessIdentity } from '../../ports/node-runner.ts';
 import { signalProcess } from '../../processes/kill.ts';
 import { poll } from '../../processes/wait.ts';
 import { readIfThere } from './atomic-file.ts';
-import { inspectDump, type StartOptions } from './attached.ts';
+import { inspectDump, refuseUnincluded, type StartOptions } from './attached.ts';
 import { readOtherBuild } from './attached-master.ts';
 import type { NginxBuild } from './build.ts';
 import { createControlClient } from './control-client.ts';
@@ -18,8 +19,9 @@ import { type ManagedStart, prepareFolder, startManaged, stopManaged } from './m
 import { findMaster, isShuttingDown, listWorkers } from './master.ts';
 import { lookAtMaster, notRunning, type Opened } from './opened.ts';
 import type { NginxEdgeOptions } from './options.ts';
+import { readOwnInclude } from './own-file.ts';
 import { describeRefusal, requireSignal } from './permissions.ts';
-import { explainRefusal, fileTexts, listPlans, type Plan, planFiles, planInclude } from './plan.ts';
+import { explainRefusal, installFiles, listPlans, type Plan, planFiles, planInclude } from './plan.ts';
 import { loadWritten, refuseUpgrade } from './reload-change.ts';
 import { type IncludeHeader, type IncludeSpec, parseIncludeHeader } from './render-include.ts';
 import { type ResolvedNode, resolveNodes } from './resolve-nodes.ts';
@@ -116,9 +118,12 @@ export async function prepare(
   prepareFolder(options.directory);
   const found = options.kind === 'managed' ? await managedNginx(options) : await attachedNginx(options);
   const include = options.kind === 'managed' ? join(options.directory, 'service.conf') : options.include;
-  const former = await readIfThere(include).catch((thrown: unknown) => {
-    throw describeRefusal(thrown, 'read', include);
-  });
+  const former =
+    options.kind === 'attached'
+      ? await readOwnInclude(include, options.service)
+      : await readIfThere(include).catch((thrown: unknown) => {
+          throw describeRefusal(thrown, 'read', include);
+        });
   return {
     options,
     ...found,
@@ -146,8 +151,25 @@ export async function writeFirstPlan(ground: Ground): Promise<Attempt> {
       refusals.push(thrown);
     }
   }
-  const lines = refusals.map(({ details }, index) => `${plans[index]?.mode}: ${details['line']}`);
-  throw rejected(ground.options.name, [...new Set(lines)].join('; ') + explainRefusal(ground.options, lines));
+  const { options } = ground;
+  if (options.kind === 'attached') {
+    refuseUnincluded(options.name, options.conf, options.include);
+  }
+  const told = refusals.map(({ details }, index) => ({
+    mode: plans[index]?.mode,
+    line: String(details['line']),
+  }));
+  const lines = told.map(({ line }) => line);
+  throw rejected(options.name, describeRefusals(told) + explainRefusal(options, lines));
+}
+
+/** What nginx says of every plan alike is said once. */
+function describeRefusals(
+  told: readonly { readonly mode: EdgeMode | undefined; readonly line: string }[],
+): string {
+  const isOne = told.every(({ line }) => line === told[0]?.line);
+  const lines = told.map(({ mode, line }) => (isOne ? line : `${mode}: ${line}`));
+  return [...new Set(lines)].join('; ');
 }
 
 async function writePlan(ground: Ground, plan: Plan): Promise<Attempt> {
@@ -165,7 +187,7 @@ async function writePlan(ground: Ground, plan: Plan): Promise<Attempt> {
     generation: (previous?.generation ?? 0) + (isSame ? 0 : 1),
   };
   const test = options.kind === 'managed' ? '-t' : '-T';
-  const installed = await install(options.name, fileTexts(files, spec), () => runNginx(command, [test]));
+  const installed = await install(options.name, installFiles(files, spec), () => runNginx(command, [test]));
   try {
     const facts = findFacts(ground, plan, installed);
     // one that is neither root's nor ours is known by its pid file only

@@ -5,7 +5,7 @@ import type { NginxBuild } from './build.ts';
 import type { ControlClient } from './control-client.ts';
 import { type Installed, install } from './install.ts';
 import { findMaster, listWorkers } from './master.ts';
-import { type Files, fileTexts, type Plan } from './plan.ts';
+import { type Files, installFiles, type Plan } from './plan.ts';
 import type { IncludeSpec } from './render-include.ts';
 import { type NginxCommand, type NginxRun, runNginx } from './run-nginx.ts';
 
@@ -51,7 +51,7 @@ async function writeFiles(
   test: () => Promise<NginxRun>,
 ): Promise<Installed> {
   const former = opened.spec;
-  const installed = await install(opened.edge, fileTexts(opened.files, spec), test);
+  const installed = await install(opened.edge, installFiles(opened.files, spec), test);
   opened.spec = spec;
   return {
     run: installed.run,

@@ -1,5 +1,5 @@
-import { userInfo } from 'node:os';
 import { LameduckError } from '@lameduck/core';
+import { ourName } from '../../make-folder.ts';
 import type { ProcessIdentity } from '../../ports/node-runner.ts';
 import { ownerOf } from '../../processes/identity.ts';
 
@@ -22,6 +22,10 @@ export function describeRefusal(thrown: unknown, action: 'read' | 'write', path:
     const message = `Cannot ${action} "${path}": room on the disk is wanted: current value is ${code}`;
     return new LameduckError('storeFailed', message, { path, action }, thrown);
   }
+  if (['ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG'].includes(code)) {
+    const message = `Cannot ${action} "${path}": the path of a file is wanted: current value is ${code}`;
+    return new LameduckError('config', message, { path, action }, thrown);
+  }
   if (!['EACCES', 'EPERM', 'EROFS'].includes(code)) return thrown;
   const wanted =
     action === 'read'
@@ -29,14 +33,4 @@ export function describeRefusal(thrown: unknown, action: 'read' | 'write', path:
       : 'the file and its folder must be writable (a new file is renamed over the old one)';
   const message = `Cannot ${action} "${path}": ${wanted} for ${ourName()}: current value is ${code}`;
   return new LameduckError('config', message, { path, action }, thrown);
-}
-
-function ourName(): string {
-  const id = process.geteuid?.() ?? -1;
-  try {
-    return `${userInfo().username} (uid ${id})`;
-  } catch {
-    // a uid without an entry in the table of users
-    return `uid ${id}`;
-  }
 }

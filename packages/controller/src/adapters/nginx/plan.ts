@@ -5,6 +5,7 @@ import type { EdgeMode } from '../../ports/edge.ts';
 import { isAtLeast, luaModuleFiles, type NginxBuild } from './build.ts';
 import { consistentWeightLimit } from './gate-hash-lua.ts';
 import type { GateState } from './gate-state.ts';
+import type { InstallFiles } from './install.ts';
 import { maxOpenFiles, workerUser } from './managed.ts';
 import type { NginxEdgeOptions } from './options.ts';
 import { type IncludeSpec, renderInclude } from './render-include.ts';
@@ -134,6 +135,13 @@ export function planInclude(
     .update(renderInclude(blank))
     .update(files.main?.text ?? '');
   return { ...blank, fingerprint: hash.digest('hex').slice(0, 16) };
+}
+
+/** What to write, and what of it must be ours before. */
+export function installFiles(files: Files, spec: IncludeSpec): InstallFiles {
+  const texts = fileTexts(files, spec);
+  if (files.main !== undefined) return { texts };
+  return { texts, guarded: { path: files.include, service: spec.service } };
 }
 
 /** Every file with its text. */

@@ -7,7 +7,7 @@ import { signalProcess } from '../../processes/kill.ts';
 import { askReload, findControlApi } from './control-api.ts';
 import { type ErrorLogTail, markErrorLog } from './error-log.ts';
 import { rejected } from './install.ts';
-import { isIdle, isShuttingDown, isUpgrading, listWorkers } from './master.ts';
+import { describeUpgrade, isIdle, isShuttingDown, listWorkers } from './master.ts';
 import { notRunning, type Opened, requireMaster, unproven, writeSpec } from './opened.ts';
 import { type ReloadEvent, type ReloadState, stepReload } from './reload-proof.ts';
 import type { IncludeSpec } from './render-include.ts';
@@ -24,8 +24,8 @@ export interface Reload {
 
 /** Refuses while a binary upgrade is under way. Throws `edgeRejected`. */
 export function refuseUpgrade(opened: Opened): void {
-  if (isUpgrading(opened.pidFile))
-    throw rejected(opened.edge, `a binary upgrade is under way (${opened.pidFile}.oldbin)`);
+  const upgrade = describeUpgrade(opened.pidFile);
+  if (upgrade !== undefined) throw rejected(opened.edge, upgrade);
 }
 
 /**

@@ -83,6 +83,11 @@ function fingerprintOf({ fingerprint, draining = [] }: IncludeSpec): string {
   return draining.length === 0 ? fingerprint : '0';
 }
 
+/** The service that an include file was written for; `undefined` where its first line is not ours. */
+export function serviceOf(text: string): string | undefined {
+  return /^# Written by lameduck for service "([^"\n]+)"\./.exec(text)?.[1];
+}
+
 /** Reads back what `renderInclude` wrote; `undefined` for any other text. */
 export function parseIncludeHeader(text: string): IncludeHeader | undefined {
   const head =

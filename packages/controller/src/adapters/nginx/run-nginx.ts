@@ -34,8 +34,9 @@ function missing(binary: string, cause: Error): LameduckError {
   return new LameduckError('binaryMissing', message, { binary }, cause);
 }
 
-/** The line that tells why nginx refused: `[emerg]` first, else the last line. */
+/** The line that tells why nginx refused, without its time and process: `[emerg]` first, else the last line. */
 export function refusalLine(stderr: string): string {
   const lines = stderr.split('\n').filter((line) => line.trim() !== '');
-  return (lines.find((line) => line.includes('[emerg]')) ?? lines.at(-1) ?? 'no message').trim();
+  const line = lines.find((one) => one.includes('[emerg]')) ?? lines.at(-1) ?? 'no message';
+  return line.trim().replace(/^[\d/]+ [\d:]+ (\[\w+\]) \d+#\d+: /, '$1 ');
 }

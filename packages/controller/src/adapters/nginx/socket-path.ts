@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { LameduckError } from '@lameduck/core';
+import { makeFolder } from '../../make-folder.ts';
 
 // sun_path holds 108 bytes with the final zero; characters that a quoted `listen` takes without any doubt.
 const plainPath = /^\/[A-Za-z0-9._@+/-]{1,98}$/;
@@ -25,7 +26,7 @@ export function placeSocket(directory: string, isAttached: boolean): SocketPlace
   const path = join(directory, 'control.sock');
   if (plainPath.test(path)) return { path, folder: undefined };
   const folder = join(tmpdir(), `lameduck-${hash}`);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   refuseForeign(folder);
   return { path: join(folder, 'control.sock'), folder };
 }

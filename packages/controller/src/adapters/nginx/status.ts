@@ -1,6 +1,7 @@
 import { formatAddress } from '@lameduck/core';
 import type { EdgeMode, EdgeStatus } from '../../ports/edge.ts';
 import { pauseStatus } from './hold.ts';
+import { describeUpgrade } from './master.ts';
 import { lookAtMaster, type Opened } from './opened.ts';
 import type { NginxEdgeOptions } from './options.ts';
 import { weightsOf } from './weigh.ts';
@@ -28,7 +29,9 @@ export async function nginxStatus(
   const master = lookAtMaster(opened);
   if (master === undefined)
     return { ...known, state: 'stopped', reason: `no nginx master of ${opened.pidFile}` };
-  const running = { ...known, pid: master.pid };
+  // until it is over nothing can be changed
+  const upgrade = describeUpgrade(opened.pidFile);
+  const running = { ...known, pid: master.pid, ...(upgrade === undefined ? {} : { reason: upgrade }) };
   if (isChanging && mode === 'reload') return { ...running, state: 'reloading' };
   const out = await readOut(opened, signal);
   if (out === undefined) {
