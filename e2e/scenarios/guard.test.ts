@@ -97,7 +97,7 @@ describe('the availability guard with a percentage', () => {
       const refused = both.map(reportOf).find(({ result }) => result === 'refused');
       assert.match(
         refused?.reason ?? '',
-        /at least 3 must stay: 2 healthy nodes would be left; node "[ab]" is (held by "drain" of .+ \(pid \d+\), for .+, at \w+|drained)$/,
+        /at least 3 must stay: 2 healthy nodes would be left; node "[ab]" is (held by "drain" of \S+ \(pid \d+\), for [\d.]+ m?s, at \w+|drained by \S+ \(pid \d+\), for [\d.]+ m?s)$/,
       );
       const out = (await statusOf(service)).nodes.filter(({ inRotation }) => !inRotation);
       assert.equal(out.length, 1);
@@ -112,7 +112,7 @@ describe('the availability guard with a percentage', () => {
       assert.equal((await service.lameduck('drain', 'a')).code, 0);
       const plan = await service.lameduck('restart', 'b', '--dry-run');
       assert.equal(plan.code, 6, plan.stderr);
-      assert.match(plan.stdout, /would be refused: .*node "a" is drained/);
+      assert.match(plan.stdout, /would be refused: .*node "a" is drained by \S+ \(pid \d+\), for [\d.]+ m?s/);
       const forced = await service.lameduck('restart', 'b', '--force');
       assert.equal(forced.code, 8, forced.stderr);
       assert.match(forced.stdout, /overruled: .*at least 3 must stay: 2 healthy nodes would be left/);

@@ -76,9 +76,9 @@ export function assemble(parts: ControllerParts, told: Told, closing: AbortSigna
   });
   const traffic = new TrafficWatch(records, parts.edges, around);
   const rollouts = new Rollouts({
-    ...{ ...shared, ...kept },
-    readTraffic: () => traffic.ask(),
+    ...{ ...shared, ...kept, readTraffic: () => traffic.ask() },
     onEnded: seen.tally.rolloutEnded,
+    untilFree: (node) => untilFree(findRecord(records, node), changes, closing),
     operate: (kind, node, onProgress, options) =>
       operations.run(kind, findRecord(records, node), onProgress, options),
   });
@@ -93,6 +93,10 @@ export function assemble(parts: ControllerParts, told: Told, closing: AbortSigna
     passive: new PassiveWatch(records, traffic, monitor, around),
     metrics: createMetrics(metered),
   };
+}
+
+async function untilFree(record: NodeRecord, changes: Changes, closing: AbortSignal): Promise<void> {
+  while (record.operation !== undefined) await changes.next(closing);
 }
 
 interface Senses {

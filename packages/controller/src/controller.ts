@@ -26,7 +26,6 @@ import type { LeaveRequest, Operations } from './operations.ts';
 import type { PassiveWatch } from './passive-watch.ts';
 import { type PlanParts, planOperation, planRollout } from './plan-operation.ts';
 import { previewOperation } from './preview.ts';
-import { refusalOf } from './refusals.ts';
 import type { RolloutRequest, Rollouts } from './rollouts.ts';
 import type { OnProgress } from './run-operation.ts';
 import { type ServiceLife, startService, stopService } from './service-life.ts';
@@ -194,9 +193,7 @@ class ServiceController implements Controller {
   }
 
   async preview(kind: OperationKind, node: string): Promise<Preview> {
-    const { config, clock } = this.#parts;
-    const record = findRecord(this.#records, node);
-    return previewOperation(kind, record, this.#records, config, refusalOf(record, kind, clock));
+    return previewOperation(this.#planParts(), kind, findRecord(this.#records, node));
   }
 
   logFile(node: string): string | undefined {

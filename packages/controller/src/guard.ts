@@ -1,4 +1,4 @@
-import { type Config, formatMs, guardRemoval } from '@lameduck/core';
+import { type Config, explainDown, formatMs, guardRemoval } from '@lameduck/core';
 import { availability, type HeldOperation, type NodeRecord } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
 
@@ -26,11 +26,24 @@ export function withHolders(
   return held.length === 0 ? verdict : { allowed: false, reason: `${verdict.reason}; ${held.join('; ')}` };
 }
 
-function holderOf({ config, operation, out }: NodeRecord, clock: Clock): readonly string[] {
-  if (operation !== undefined)
-    return [`node "${config.name}" is held by ${describeHeld(operation, clock.now())}`];
-  if (out.has('stopped')) return [`node "${config.name}" is stopped`];
-  return out.has('operator') ? [`node "${config.name}" is drained`] : [];
+/** What one that does not serve is missing for, and since when. */
+function holderOf(record: NodeRecord, clock: Clock): readonly string[] {
+  const { config, operation, out, takenOut, shown, reason } = record;
+  const { isInRotation, isHealthy } = availability(record);
+  const now = clock.now();
+  if (operation !== undefined) return [`node "${config.name}" is held by ${describeHeld(operation, now)}`];
+  if (isInRotation && isHealthy) return [];
+  const isTaken = out.has('operator') || (out.has('stopped') && takenOut !== undefined);
+  if (!isTaken) {
+    const why = reason ?? (record.health.verdict === 'down' ? explainDown(record.health, now) : undefined);
+    const told = why === undefined ? '' : `: ${why}`;
+    return [`node "${config.name}" is ${shown.state}, for ${formatMs(now - shown.since)}${told}`];
+  }
+  const done = out.has('stopped') ? 'stopped' : 'drained';
+  if (takenOut === undefined) return [`node "${config.name}" is ${done}, by somebody before this controller`];
+  const who = takenOut.by === undefined ? '' : ` by ${takenOut.by}`;
+  const ago = Math.max(0, Date.parse(clock.timestamp()) - takenOut.atMs);
+  return [`node "${config.name}" is ${done}${who}, for ${formatMs(ago)}`];
 }
 
 /** `"restart" of anna (pid 4711), for 3.2 s, at drain`. */

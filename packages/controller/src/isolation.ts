@@ -3,12 +3,16 @@ import type { Logger } from 'pino';
 import { type EdgeSet, isPartlyOut } from './edge-set.ts';
 import { availability, type NodeRecord, opinion } from './node-record.ts';
 import type { Clock } from './ports/clock.ts';
+import type { ProcessIdentity } from './ports/node-runner.ts';
 
 /**
  * Takes failing nodes out of rotation and brings them back when their health has risen. A node that an operation
- * holds is left to the operation, and the last node in rotation is never taken out: it may be the checks that
+ * holds is left to the operation, and the last node in rotation is never taken out for its checks: it may be they that
  * are wrong, and a failing answer is no worse than none. Where too many fail at once (the panic threshold), none is
  * taken out and those that were are brought back.
+ *
+ * That a process is gone is no opinion of a check. Such a node is taken out also where it is the last one, if an edge can
+ * let requests wait for it: nobody could answer them.
  */
 export class Isolation {
   readonly #records: readonly NodeRecord[];
@@ -19,6 +23,8 @@ export class Isolation {
   readonly #panicPercent: number | undefined;
   #panic: Panic | undefined;
   readonly #underWay = new Map<NodeRecord, Promise<void>>();
+  /** The process that each node had when it was taken out here; `undefined` where it had none any more. */
+  readonly #isolated = new Map<NodeRecord, ProcessIdentity | undefined>();
 
   constructor(
     records: readonly NodeRecord[],
@@ -64,18 +70,43 @@ export class Isolation {
   #wanted(record: NodeRecord, isAnyServing: boolean): 'isolate' | 'return' | undefined {
     if (record.operation !== undefined || this.#underWay.has(record)) return undefined;
     if (record.out.size === 0 && record.health.verdict === 'down') {
-      // that its process is gone is no opinion of a check
-      const isBelieved = this.#panic === undefined || record.process === undefined;
-      return isAnyServing && isBelieved ? 'isolate' : undefined;
+      const mayGo =
+        record.process === undefined
+          ? isAnyServing || this.#canHold() || this.#isAnyLeft(record)
+          : isAnyServing && this.#panic === undefined;
+      return mayGo ? 'isolate' : undefined;
     }
     const mayReturn = record.out.has('health') && record.process !== undefined;
     return mayReturn && this.#isGoodEnough(record, isAnyServing) ? 'return' : undefined;
   }
 
-  /** Well; or better than nothing: too many are down, or nobody serves and only damping keeps it out. */
-  #isGoodEnough({ health, config }: NodeRecord, isAnyServing: boolean): boolean {
-    if (health.verdict === 'up' || this.#panic !== undefined) return true;
-    return !isAnyServing && isOnlyHeld(health, config.health, this.#clock.now());
+  /** Well; or better than nothing: nobody serves and only damping keeps it out, or it is the checks that may be wrong. */
+  #isGoodEnough(record: NodeRecord, isAnyServing: boolean): boolean {
+    const { health, config } = record;
+    if (health.verdict === 'up') return true;
+    if (!isAnyServing && isOnlyHeld(health, config.health, this.#clock.now())) return true;
+    // one whose process had ended has to come up first, however few there are: until then it refuses
+    const hadEnded = this.#isolated.has(record) && this.#isolated.get(record) === undefined;
+    if (this.#panic !== undefined) return !hadEnded;
+    return this.#isOnlyDoubted(record) && !this.#isAnyLeft(record);
+  }
+
+  /** Out for nothing but what the checks say of the process that it still has. */
+  #isOnlyDoubted(record: NodeRecord): boolean {
+    const doubted = this.#isolated.get(record);
+    return record.out.size === 1 && doubted !== undefined && doubted.pid === record.process?.pid;
+  }
+
+  /** Whether the edges send to another node that has a process. */
+  #isAnyLeft(but: NodeRecord): boolean {
+    return this.#records.some(
+      (record) => record !== but && record.out.size === 0 && record.process !== undefined,
+    );
+  }
+
+  /** Without the gate a request that finds no node fails as it would at a dead one, and a reload would be for nothing. */
+  #canHold(): boolean {
+    return this.#edges.edges.some(({ mode }) => mode === 'gate');
   }
 
   #notePanic(): void {
@@ -90,6 +121,7 @@ export class Isolation {
   async #isolate(record: NodeRecord): Promise<void> {
     const node = record.config.name;
     record.out.add('health');
+    this.#isolated.set(record, record.process);
     const reason = record.reason ?? explainDown(record.health, this.#clock.now());
     this.#logger.warn({ node, reason }, 'node isolated');
     // nothing is signalled: an edge that is down takes no requests, and must not keep the others from isolating it
@@ -102,6 +134,7 @@ export class Isolation {
     if (record.out.size === 1) await this.#edges.restore(node, () => {}, this.#signal);
     record.out.delete('health');
     record.reason = undefined;
+    this.#isolated.delete(record);
     this.#logger.info({ node, reason: record.health.change?.reason }, 'node back in rotation');
   }
 

@@ -5,7 +5,7 @@ import {
   type OutReason,
   unknownHealth,
 } from '@lameduck/core';
-import type { HeldOperation, NodeDetails, NodeRecord } from './node-record.ts';
+import type { HeldOperation, NodeDetails, NodeRecord, TakenOut } from './node-record.ts';
 import type { NodeRunner, ProcessIdentity } from './ports/node-runner.ts';
 
 /**
@@ -16,6 +16,8 @@ export class KeptRecord implements NodeRecord {
   readonly config: NodeConfig;
   readonly runner: NodeRunner;
   readonly out: Set<OutReason>;
+  // only the guard asks for it, when it refuses: nobody watches it
+  takenOut: TakenOut | undefined;
   #onTouch: () => void = () => undefined;
   #health: HealthState = unknownHealth;
   #process: ProcessIdentity | undefined;

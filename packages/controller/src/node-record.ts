@@ -22,6 +22,14 @@ export interface HeldOperation {
   readonly by?: string | undefined;
 }
 
+/** How a node was drained or stopped on purpose. */
+export interface TakenOut {
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+  /** Who asked for it, where that is known. */
+  readonly by?: string | undefined;
+}
+
 /** What the controller knows of one node; the only mutable record of it. */
 export interface NodeRecord {
   // what stands here is replaced, never changed in place: who watches the record would not see it
@@ -31,6 +39,8 @@ export interface NodeRecord {
   health: HealthState;
   process: ProcessIdentity | undefined;
   operation: HeldOperation | undefined;
+  /** While it is out for that; missing where nobody knows any more. */
+  takenOut: TakenOut | undefined;
   inFlight: number;
   /** Its share of the requests: as configured, or as set at run time (`weights.ts`). */
   weight: number;

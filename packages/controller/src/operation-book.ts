@@ -77,11 +77,16 @@ export class OperationBook {
     const out = outAfter(report, [...record.out], record.process !== undefined);
     record.out.clear();
     for (const reason of out) record.out.add(reason);
+    const wish = wishAfter(report);
+    if (wish !== undefined) {
+      const atMs = Date.parse(this.#parts.clock.timestamp());
+      record.takenOut = wish === 'ready' ? undefined : { atMs, by: record.operation?.by };
+    }
     if (result !== 'refused') record.reason = result === 'failed' ? report.reason : undefined;
     if (result === 'failed') this.#followFailure(record, report);
     const point = { operation, node, effect: 'settle' } as const;
     this.#parts.onEffect({ ...point, when: 'before' });
-    await this.#parts.unsettled.attempt(node, () => kept.settle(told, wishAfter(report)));
+    await this.#parts.unsettled.attempt(node, () => kept.settle(told, wish));
     this.#parts.onEffect({ ...point, when: 'after' });
   }
 

@@ -23,8 +23,15 @@ export interface OperationOptions {
   readonly reason?: string | undefined;
 }
 
-/** Of the time until a leaving node goes in any case, what it waits for its turn; the rest is for the edges. */
-export const patienceShare: number = 2 / 3;
+/** Of the time until a leaving node goes in any case, the edges have this share to take it out … */
+const removeShare = 1 / 3;
+/** … and at least so much: a machine on which several nodes leave and start at once is slow to change its gate. */
+const leastRemoveMs = 5_000;
+
+/** How long a node that goes in any case within `waitMs` waits for its turn: none at all where the edges need the whole time. */
+export function patienceWithin(waitMs: number): number {
+  return Math.max(0, waitMs - Math.max(waitMs * removeShare, leastRemoveMs));
+}
 
 /** An operation on one node within the limits of the configuration. */
 export function operationSpec(
@@ -105,7 +112,7 @@ const firstPhases: Partial<Record<OperationKind, PhaseName>> = { start: 'start',
 /** What is noted of an operation before it begins. */
 export function operationDraft(
   spec: OperationSpec,
-  { process }: NodeRecord,
+  { process, operation }: NodeRecord,
   beganAt: string,
 ): Omit<OperationNote, 'id' | 'controller'> {
   const { kind, node } = spec;
@@ -116,6 +123,7 @@ export function operationDraft(
     phase: firstPhases[kind] ?? 'check',
     ...(spec.patienceMs === undefined ? {} : { cause: 'node' }),
     ...(process === undefined ? {} : { process }),
+    ...(operation?.by === undefined ? {} : { by: operation.by }),
     ...(spec.deploy === undefined ? {} : { hook: spec.deploy.hook }),
   };
 }

@@ -18,7 +18,7 @@ import { type BookParts, OperationBook, type Wanted } from './operation-book.ts'
 import {
   type OperationOptions,
   operationSpec,
-  patienceShare,
+  patienceWithin,
   requestedSpec,
   resumedSpec,
 } from './operation-spec.ts';
@@ -79,7 +79,7 @@ export class Operations {
     refuseImpossible(record, kind);
     const hooks = this.#parts.hooks.get(record.config.name);
     const spec = requestedSpec(kind, record, this.#parts.config, hooks, options);
-    return this.#perform(spec, record, onProgress, 'byOperator', options.by);
+    return this.#perform(spec, record, onProgress, 'byOperator', { by: options.by });
   }
 
   /**
@@ -94,7 +94,7 @@ export class Operations {
   ): Promise<OperationReport> {
     const { clock, closing, changes, config } = this.#parts;
     closing.throwIfAborted();
-    const deadline = clock.now() + waitMs * patienceShare;
+    const patientUntil = clock.now() + patienceWithin(waitMs);
     const node = record.config.name;
     refuseLeave(record, pid);
     record.leavingPid = pid;
@@ -105,9 +105,8 @@ export class Operations {
         await changes.next(closing);
         refuseLeave(record, pid);
       }
-      const patienceMs = Math.max(0, deadline - clock.now());
-      const spec = { ...operationSpec('restart', record, config), patienceMs };
-      return await this.#perform(spec, record, onProgress, 'byNode');
+      const spec = { ...operationSpec('restart', record, config), patienceMs: 0 };
+      return await this.#perform(spec, record, onProgress, 'byNode', { patientUntil });
     } finally {
       if (record.leavingPid === pid) record.leavingPid = undefined;
     }
@@ -134,7 +133,7 @@ export class Operations {
     const { config, hooks } = this.#parts;
     const spec = resumedSpec(note, at, record, config, hooks.get(record.config.name));
     const kept = this.#parts.store.continueOperation(noted);
-    await this.#hold(spec, record, undefined, async () => {
+    await this.#hold(spec, record, note.by, async () => {
       const told = this.#parts.tell(spec, kept.id, () => {});
       const report = await this.#execute(spec, record, kept, told.progress, signal);
       if (this.#isLeftBehind(report, signal)) return;
@@ -159,12 +158,16 @@ export class Operations {
     record: NodeRecord,
     onProgress: OnProgress,
     wanted: Wanted,
-    by?: string,
+    { by, patientUntil }: { readonly by?: string | undefined; readonly patientUntil?: number } = {},
   ): Promise<OperationReport> {
+    const { clock, tell, closing } = this.#parts;
     return this.#hold(spec, record, by, async () => {
       const kept = await this.#book.begin(spec, record, wanted);
-      const told = this.#parts.tell(spec, kept.id, onProgress);
-      const report = await this.#execute(spec, record, kept, told.progress, this.#parts.closing);
+      const told = tell(spec, kept.id, onProgress);
+      // what the store took of the node's time is gone
+      const patience =
+        patientUntil === undefined ? {} : { patienceMs: Math.max(0, patientUntil - clock.now()) };
+      const report = await this.#execute({ ...spec, ...patience }, record, kept, told.progress, closing);
       if (!this.#isLeftBehind(report, this.#parts.closing))
         await this.#book.settle(record, report, kept, report);
       told.ended(report);

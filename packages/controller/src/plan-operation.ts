@@ -9,7 +9,7 @@ import {
 } from '@lameduck/core';
 import { askGuard, withHolders } from './guard.ts';
 import type { NodeRecord } from './node-record.ts';
-import { operationSpec } from './operation-spec.ts';
+import { operationLimits } from './operation-limits.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Edge } from './ports/edge.ts';
 import type { NodeHooks } from './ports/node-hooks.ts';
@@ -39,7 +39,8 @@ export async function planOperation(
   const nodes = [record.config.name];
   const verdict = leaving.includes(kind) ? askGuard(config, records, nodes) : ({ allowed: true } as const);
   const told = withHolders(verdict, records, nodes, clock);
-  const step = await planStep(parts, kind, nodes, false);
+  // hooks bring versions, which only a rollout does
+  const step = await planStep({ ...parts, hooks: new Map() }, kind, nodes, false);
   return {
     dryRun: true,
     operation: kind,
@@ -98,14 +99,11 @@ async function planStep(
   };
 }
 
-function limitsOf({ config, hooks }: PlanParts, kind: OperationKind, record: NodeRecord): PlanLimits {
+function limitsOf({ config, hooks, edges }: PlanParts, kind: OperationKind, record: NodeRecord): PlanLimits {
   const own = hooks.get(record.config.name);
   const hasHook = kind === 'restart' && own?.describe('beforeStart') !== undefined;
   return {
-    ...operationSpec(kind, record, config).limits,
-    removeMs:
-      (config.sticky?.drainMs ?? 0) +
-      Math.max(...config.edges.map(({ quiesceTimeoutMs }) => quiesceTimeoutMs)),
+    ...operationLimits(kind, record, config, edges),
     ...(hasHook ? { hookMs: own.timeoutMs } : {}),
   };
 }

@@ -1,26 +1,26 @@
-import { type Config, countServing, guardRemoval, type OperationKind, type Preview } from '@lameduck/core';
+import { countServing, type OperationKind, type Preview } from '@lameduck/core';
+import { askGuard, withHolders } from './guard.ts';
 import { availability, type NodeRecord } from './node-record.ts';
+import { longestOperation, operationLimits } from './operation-limits.ts';
+import type { PlanParts } from './plan-operation.ts';
+import { refusalOf } from './refusals.ts';
 
-/** What takes a node out, and what brings it back or starts it. */
+/** What takes a node out. */
 const removing: readonly OperationKind[] = ['drain', 'stop', 'restart'];
-const ending: readonly OperationKind[] = ['stop', 'restart'];
-const returning: readonly OperationKind[] = ['ready', 'start', 'restart'];
 
-/** What the operation would do now, by the guard that it would meet. `refusal` is why it could not even be asked for. */
+/** What the operation would do now, by the guard that it would meet, and within the deadlines that it would have. */
 export function previewOperation(
+  { config, records, edges, clock }: PlanParts,
   kind: OperationKind,
   record: NodeRecord,
-  records: readonly NodeRecord[],
-  config: Config,
-  refusal: string | undefined,
 ): Preview {
   const nodes = records.map(availability);
   const { name } = record.config;
   const isRemoving = removing.includes(kind);
   const verdict = isRemoving
-    ? guardRemoval(nodes, [name], config.availability.minAvailable)
+    ? withHolders(askGuard(config, records, [name]), records, [name], clock)
     : ({ allowed: true } as const);
-  const reason = refusal ?? (verdict.allowed ? undefined : verdict.reason);
+  const reason = refusalOf(record, kind, clock) ?? (verdict.allowed ? undefined : verdict.reason);
   const staying = isRemoving ? nodes.filter((node) => node.name !== name) : nodes;
   return {
     operation: kind,
@@ -31,18 +31,6 @@ export function previewOperation(
     staysInRotation: countServing(staying),
     of: nodes.length,
     inFlight: record.inFlight,
-    atMostMs: atMostMs(kind, config),
+    atMostMs: longestOperation(kind, operationLimits(kind, record, config, edges)),
   };
-}
-
-/** The sum of the deadlines of its phases. A gate answers at once; a reload waits for the processes before it. */
-function atMostMs(kind: OperationKind, { edges, shutdown, startup, sticky }: Config): number {
-  const reloading = edges.filter(({ mode }) => mode === 'reload').map((edge) => edge.quiesceTimeoutMs);
-  const quiesceMs = Math.max(0, ...reloading);
-  const { drainTimeoutMs, timeoutGracefulShutdownMs, marginMs } = shutdown;
-  return (
-    (removing.includes(kind) ? (sticky?.drainMs ?? 0) + quiesceMs + drainTimeoutMs : 0) +
-    (ending.includes(kind) ? timeoutGracefulShutdownMs + marginMs : 0) +
-    (returning.includes(kind) ? startup.timeoutMs : 0)
-  );
 }

@@ -41,6 +41,8 @@ export interface RolloutsParts {
     onProgress: OnProgress,
     options: OperationOptions,
   ) => Promise<OperationReport>;
+  /** Resolves when no operation is under way on the node; rejects when the controller stops. */
+  readonly untilFree: (node: string) => Promise<void>;
   /** Told of each report. */
   readonly onEnded: (report: RolloutReport) => void;
   readonly closing: AbortSignal;

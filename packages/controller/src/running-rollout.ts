@@ -32,6 +32,8 @@ export interface RunningRolloutParts {
     options: OperationOptions,
   ) => Promise<OperationReport>;
   /** Aborts when the controller stops. */
+  /** Resolves when no operation is under way on the node; rejects when the controller stops. */
+  readonly untilFree: (node: string) => Promise<void>;
   readonly closing: AbortSignal;
   /** Nodes that it has nothing to do with. */
   readonly unasked: readonly string[];
@@ -111,8 +113,7 @@ export class RunningRollout {
         else void this.#restart(effect.node, { hook: 'beforeStart' });
         return;
       case 'revert':
-        if (this.#isTakenOut(effect.node)) this.#finished(leftOut(effect.node));
-        else void this.#restart(effect.node, { hook: 'rollBack', ...this.#why() });
+        void this.#revert(effect.node);
         return;
       case 'soak':
         this.#soak(effect.nodes, effect.ms);
@@ -129,6 +130,13 @@ export class RunningRollout {
   /** What was taken out on purpose stays out, also where this rollout had changed it before. */
   #isTakenOut(node: string): boolean {
     return this.#parts.records.some((record) => record.config.name === node && isTakenOut(record));
+  }
+
+  /** After what somebody has begun on the canary meanwhile: it has the new version, whatever becomes of that. */
+  async #revert(node: string): Promise<void> {
+    if (!this.#isTakenOut(node)) await this.#parts.untilFree(node).catch(() => undefined);
+    if (this.#isTakenOut(node)) this.#finished(leftOut(node));
+    else await this.#restart(node, { hook: 'rollBack', ...this.#why() });
   }
 
   #why(): { reason?: string } {

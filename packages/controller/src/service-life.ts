@@ -121,7 +121,22 @@ export async function applyWishes(life: ServiceLife): Promise<void> {
     const wish = wishes.get(record.config.name);
     if (wish !== undefined && wish !== 'ready') record.out.add('operator');
     if (wish === 'stopped') record.out.add('stopped');
+    if (wish !== undefined && wish !== 'ready') record.takenOut = await findTaker(life, record.config.name);
   }
+}
+
+/** Who drained or stopped the node, as far as the history goes back; it is told, and nothing depends on it. */
+async function findTaker({ store }: ServiceLife, node: string): Promise<NodeRecord['takenOut']> {
+  const entries = await store.findHistory({ limit: 20, node }).catch(() => []);
+  const taken = entries.find(
+    ({ operation, report }) =>
+      (operation === 'drain' || operation === 'stop') &&
+      report !== undefined &&
+      report.result !== 'refused' &&
+      report.result !== 'failed',
+  );
+  if (taken?.report === undefined) return undefined;
+  return { atMs: Date.parse(taken.beganAt) + taken.report.ms, by: taken.by };
 }
 
 /**

@@ -194,6 +194,25 @@ describe('a rollout', () => {
     assert.equal((await nodeStatus(rig, 'd')).state, 'stopped');
   });
 
+  it('rolls back a canary that somebody restarts in its soak, when that restart has ended', async () => {
+    const hooks = hooksFor('a', 'b', 'c');
+    const rig = await openRig({ config: canary, hooks });
+    const rollout = rig.controller.rollout({ soakMs: 60_000 }, quiet);
+    await untilSoaking(rig);
+    rig.node('a').hang();
+    const restart = rig.controller.operate('restart', 'a', quiet);
+    await until('the rollout waits for it', () => rig.controller.rolloutStatus()?.state === 'aborting');
+    rig.node('a').finish();
+    assert.equal((await restart).result, 'exited');
+    const report = await rollout;
+    assert.deepEqual(
+      [report.code, report.canary?.reverted.map(({ result }) => result)],
+      ['canaryFailed', ['exited']],
+    );
+    assert.equal(hooks.get('a')?.calls.at(-1)?.startsWith('rollBack'), true);
+    assert.equal((await nodeStatus(rig, 'a')).state, 'ready');
+  });
+
   it('does not roll back a canary that an operator has stopped: it stays stopped, and the report says so', async () => {
     const hooks = hooksFor('a', 'b', 'c');
     const rig = await openRig({ config: canary, hooks });

@@ -170,6 +170,8 @@ export interface HistoryEntry {
   readonly subject: string;
   /** ISO 8601, UTC. */
   readonly beganAt: string;
+  /** Who asked for it, where that is known. */
+  readonly by?: string;
   readonly report?: OperationReport | RolloutReport;
   /** What the edges have acknowledged. */
   readonly proofs?: readonly ProofView[];

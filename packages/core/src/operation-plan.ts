@@ -14,6 +14,8 @@ export const phasesOf: Readonly<Record<OperationKind, readonly PhaseName[]>> = {
 export interface PlanLimits extends OperationLimits {
   /** Until every edge has proved that a node is out. */
   readonly removeMs: number;
+  /** Until every edge that runs sends to it again. */
+  readonly returnMs: number;
   /** Of the hook before the start, where the node has one. */
   readonly hookMs?: number;
 }
@@ -25,6 +27,7 @@ export function planPhases(
 ): readonly { readonly name: PhaseName; readonly atMostMs?: number }[] {
   const most: Partial<Record<PhaseName, number>> = {
     remove: limits.removeMs,
+    return: limits.returnMs,
     drain: limits.drainMs,
     wait: limits.graceMs + limits.marginMs,
     ...(limits.hookMs === undefined ? {} : { deploy: limits.hookMs }),

@@ -11,8 +11,9 @@ export interface ControllerAddress {
   readonly node: string;
 }
 
-/** Most time for a controller to say that it has heard. */
-const answerMs = 1000;
+/** Most time for a controller to say that it has heard: half of what there is, as a machine on which many nodes leave is busy. */
+const mostAnswerMs = 5000;
+const answerShare = 0.5;
 
 /**
  * Asks the controller to let this node leave within `waitMs`. Resolves when the controller has accepted; its answer
@@ -23,8 +24,8 @@ export async function announceLeave(
   waitMs: number,
   signal: AbortSignal,
 ): Promise<{ readonly ended: Promise<void> }> {
-  const impatience = AbortSignal.timeout(answerMs);
-  const answer = await ask(path, `/v1/nodes/${encodeURIComponent(node)}/leave`, waitMs, signal, impatience);
+  const answerMs = Math.min(mostAnswerMs, Math.ceil(waitMs * answerShare));
+  const answer = await ask(path, `/v1/nodes/${encodeURIComponent(node)}/leave`, waitMs, signal, answerMs);
   // what the operation tells is for people; here only its end counts
   answer.resume();
   const ended = finished(answer, { signal }).catch(() => undefined);
@@ -41,8 +42,9 @@ async function ask(
   path: string,
   waitMs: number,
   signal: AbortSignal,
-  impatience: AbortSignal,
+  answerMs: number,
 ): Promise<IncomingMessage> {
+  const impatience = AbortSignal.timeout(answerMs);
   const headers = { 'content-type': 'application/json' };
   const asked = request({ socketPath, method: 'POST', path, headers, agent: false, signal });
   const giveUp = (): void => void asked.destroy(new Error(`no answer within ${answerMs} ms`));

@@ -18,6 +18,7 @@ import {
   type WeightReport,
 } from '@lameduck/core';
 import { Agent, fetch } from 'undici';
+import { answeringFetch } from './answering-fetch.ts';
 
 interface OperateOptions {
   readonly force?: boolean;
@@ -43,7 +44,10 @@ export class ControllerClient {
     this.#agent = new Agent(isLocal ? { ...patient, connect: { socketPath: place.socketPath } } : patient);
     this.#place = place;
     this.#api = createApiClient({
-      fetch: ((url, asking) => fetch(url, { ...asking, dispatcher: this.#agent })) as Fetch,
+      fetch: answeringFetch(
+        ((url, asking) => fetch(url, { ...asking, dispatcher: this.#agent })) as Fetch,
+        isLocal,
+      ),
       ...(isLocal ? { url: 'http://localhost', headers: claim() } : { url: place.url }),
       ...(isLocal || place.token === undefined ? {} : { token: place.token }),
     });
@@ -163,6 +167,7 @@ function userName(): string {
 function toError(thrown: unknown, place: ControllerPlace): LameduckError {
   if (!(thrown instanceof ApiError)) return LameduckError.from(thrown);
   const { code, message, details, cause } = thrown;
+  if (cause instanceof LameduckError) return cause;
   if (code === 'unreachable') return unreachable(place, cause);
   if (code === 'wentAway') return wentAway(cause);
   if (code === 'notTheApi')

@@ -63,17 +63,13 @@ function NodeFigures({ status }: { readonly status: NodeStatus }): VNode {
   const { traffic } = state.value;
   const newest = traffic.at(-1);
   const sample = newest?.nodes[status.name];
-  const rates =
-    newest === undefined || sample === undefined
-      ? undefined
-      : { requests: perSecond(sample.requests, newest), errors: errorsPerSecond(sample.errors, newest) };
   const figures: readonly (readonly [string, string | number | undefined])[] = [
     ['in rotation', status.inRotation ? 'yes' : 'no'],
     ['in flight', status.inFlight],
     ['connections', status.connections],
-    ['requests/s', rates?.requests],
-    ['p99', sample?.p99Ms === undefined ? undefined : formatMs(sample.p99Ms)],
-    ['failed/s', rates?.errors],
+    ['requests/s', newest && sample && perSecond(sample.requests, newest)],
+    ['p99', sample?.p99Ms && formatMs(sample.p99Ms)],
+    ['failed/s', newest && sample && errorsPerSecond(sample.errors, newest)],
     ['weight', status.weight],
     ['version', status.version],
     ['gunicorn', status.arbiter?.version],

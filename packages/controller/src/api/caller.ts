@@ -28,6 +28,8 @@ export interface ApiEnv {
 
 export type ApiContext = Context<ApiEnv>;
 
+/** Header in which a client on the unix socket says until when its command counts, in milliseconds since 1970. */
+export const expiresHeader = 'lameduck-expires';
 /** Header in which a client on the unix socket says who it is; believed by nobody, and marked so. */
 export const claimHeader = 'lameduck-claim';
 const claimPattern = /^user=([A-Za-z0-9_.-]{1,32}); pid=(\d{1,10})$/;

@@ -12,7 +12,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Controller } from '../controller.ts';
 import { metricsType } from '../metrics/page.ts';
 import { parseJson, readBody } from './body.ts';
-import { type ApiContext, type ApiEnv, claimHeader, unixCaller } from './caller.ts';
+import { type ApiContext, type ApiEnv, claimHeader, expiresHeader, unixCaller } from './caller.ts';
 import { describeApi } from './describe.ts';
 import type { ApiOptions, ApiParts } from './options.ts';
 import { Performer } from './perform.ts';
@@ -104,6 +104,7 @@ async function admit(context: ApiContext, performer: Performer): Promise<void> {
   if (door === undefined)
     throw new LameduckError('unauthorized', 'Cannot answer: a known listener is wanted');
   refuseOtherRevision(context.req.header(apiHeader));
+  if (door.kind === 'unix') refuseExpired(context.req.header(expiresHeader));
   if (door.kind === 'unix') return context.set('caller', unixCaller(context.req.header(claimHeader)));
   try {
     const { origin, host, 'sec-fetch-site': site } = context.req.header();
@@ -115,6 +116,15 @@ async function admit(context: ApiContext, performer: Performer): Promise<void> {
     if (code !== 'tooMany') await performer.refuse({ caller }, actOf(context), message);
     throw thrown;
   }
+}
+
+/** A command that came while the daemon was frozen, and whose sender has given up. Throws `deadlinePassed`. */
+function refuseExpired(expires: string | undefined): void {
+  if (expires === undefined || !(Date.now() > Number(expires))) return;
+  throw new LameduckError(
+    'deadlinePassed',
+    'Cannot begin a command that its sender has given up: it must be read before it expires',
+  );
 }
 
 /** Throws `apiMismatch`. */

@@ -72,6 +72,12 @@ export interface EdgeTraffic extends NodeTraffic {
   readonly inFlight: number;
 }
 
+/** Milliseconds, from the turn of the call on. */
+export interface ChangeLimits {
+  readonly removeMs: number;
+  readonly restoreMs: number;
+}
+
 /** One file of an edge, as it is and as it would be. */
 export interface FilePreview {
   readonly path: string;
@@ -90,6 +96,8 @@ export interface Edge {
   readonly mode: EdgeMode;
   /** Where clients reach it, as `http://host:port`, where lameduck knows it. */
   readonly url: string | undefined;
+  /** The longest that `remove` and `restore` take until they resolve or reject, in the mode that is in use: for forecasts. */
+  readonly changeLimits: ChangeLimits;
   /**
    * Tries what `open` would refuse for good, before anything else is started; nothing is changed, whatever the outcome. Throws
    * `config`, `edgeRejected`, `binaryMissing`.

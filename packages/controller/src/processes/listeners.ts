@@ -16,7 +16,7 @@ export async function findListeners(address: Address): Promise<readonly Inode[]>
   const hosts = await hexHosts(address.host);
   const port = address.port.toString(16).toUpperCase().padStart(4, '0');
   return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) =>
-    readRows(file).flatMap(([, local = '', , state, , , , , , inode = '']) => {
+    readRows(file, `:${port} `).flatMap(([, local = '', , state, , , , , , inode = '']) => {
       const [host = '', localPort] = local.split(':');
       return state === tcpListen && localPort === port && collides(host, hosts) ? [inode] : [];
     }),
@@ -53,8 +53,10 @@ function unixListeners(path: string): readonly Inode[] {
   );
 }
 
-function readRows(file: string): string[][] {
-  const lines = readText(file).split('\n').slice(1);
+/** `having`: only lines with this text; to take each of thousands of connections apart would block the event loop. */
+function readRows(file: string, having = ''): string[][] {
+  const all = readText(file).split('\n').slice(1);
+  const lines = all.filter((line) => line.includes(having));
   return lines.map((line) => line.trim().split(/\s+/)).filter((fields) => fields.length > 1);
 }
 

@@ -26,6 +26,8 @@ export interface OperationNote extends InterruptedOperation {
   readonly process?: ProcessIdentity;
   /** What each edge has acknowledged, before the node is signalled. */
   readonly proofs?: readonly Proof[];
+  /** Who asked for it, where that is known. */
+  readonly by?: string;
   /** Who runs it. */
   readonly controller?: string;
 }
@@ -73,7 +75,11 @@ export async function beginOperationRecord(
     const id = await ids();
     const note = { id, ...draft };
     const entry = operationPut(note);
-    const opened = historyPut(id, { operation: note.kind, subject: note.node, beganAt: note.beganAt });
+    const asked = note.by === undefined ? {} : { by: note.by };
+    const opened = historyPut(id, {
+      ...{ operation: note.kind, subject: note.node, beganAt: note.beganAt },
+      ...asked,
+    });
     const compare = [
       { key: entry.key, revision: 0 },
       { key: opened.key, revision: 0 },
@@ -108,9 +114,14 @@ export function continueOperationRecord(store: Store, begun: NotedOperation): Op
       note = next;
     },
     async settle(report, wish) {
-      const { id, kind, node, beganAt, proofs } = note;
+      const { id, kind, node, beganAt, proofs, by } = note;
+      const asked = by === undefined ? {} : { by };
       const proved = proofs === undefined ? {} : { proofs };
-      const ended = historyPut(id, { operation: kind, subject: node, beganAt, report, ...proved });
+      const ended = historyPut(id, {
+        ...{ operation: kind, subject: node, beganAt, report },
+        ...asked,
+        ...proved,
+      });
       const wished = wish === undefined ? [] : [wishOp(node, wish)];
       await write([{ type: 'put', ...ended }, { type: 'delete', key: operationPut(note).key }, ...wished]);
     },

@@ -38,7 +38,7 @@ export interface Backend {
 }
 
 /** A real node:http backend: `/wait` answers once released, `/stream` sends a first byte and then waits too, `/die` cuts; an upgrade is taken. */
-export async function startBackend(name: string): Promise<Backend> {
+export async function startBackend(name: string, wantedPort = 0): Promise<Backend> {
   const asked: string[] = [];
   const waiting: ServerResponse[] = [];
   const upgraded: Duplex[] = [];
@@ -74,7 +74,7 @@ export async function startBackend(name: string): Promise<Backend> {
     upgraded.push(socket);
   });
   server.keepAliveTimeout = 15_000;
-  const port = await listen(server);
+  const port = await listen(server, wantedPort);
   return {
     node: { name, weight: 1, address: { kind: 'tcp', host: '127.0.0.1', port } },
     asked,
@@ -90,8 +90,8 @@ export async function startBackend(name: string): Promise<Backend> {
   };
 }
 
-async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+async function listen(server: Server, port: number): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return (server.address() as AddressInfo).port;
 }
 

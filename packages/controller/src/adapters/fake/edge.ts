@@ -7,6 +7,7 @@ import {
   noTraffic,
 } from '@lameduck/core';
 import type {
+  ChangeLimits,
   Edge,
   EdgeMode,
   EdgeNode,
@@ -36,6 +37,7 @@ export interface FakeEdgeOptions {
   readonly nodes: readonly EdgeNode[];
   readonly mode?: EdgeMode;
   readonly listen?: Address;
+  readonly changeLimits?: ChangeLimits;
 }
 
 /** An edge in memory, for tests of what is above the port: it keeps the contract and fails on demand. */
@@ -87,6 +89,7 @@ class MemoryEdge implements FakeEdge {
   readonly #traffic = new Map<string, NodeTraffic>();
   readonly #out = new Set<string>();
   #pause: EdgePause | undefined;
+  readonly changeLimits: ChangeLimits;
   #weights: Readonly<Record<string, number>> = {};
   #state: EdgeState = 'starting';
   #isTaken = false;
@@ -94,7 +97,8 @@ class MemoryEdge implements FakeEdge {
   #turn = 0;
   #tail: Promise<unknown> = Promise.resolve();
 
-  constructor({ name, nodes, mode = 'gate', listen }: FakeEdgeOptions) {
+  constructor({ name, nodes, mode = 'gate', listen, changeLimits }: FakeEdgeOptions) {
+    this.changeLimits = changeLimits ?? { removeMs: 10_000, restoreMs: 10_000 };
     this.name = name;
     this.mode = mode;
     this.url = listen === undefined ? undefined : `http://${formatAddress(listen)}`;

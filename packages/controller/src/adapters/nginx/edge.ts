@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { formatAddress, LameduckError } from '@lameduck/core';
 import type {
+  ChangeLimits,
   Edge,
   EdgeMode,
   EdgeProgress,
@@ -11,7 +12,7 @@ import type {
 } from '../../ports/edge.ts';
 import { outAfter, type Removals, reportTo, settleRemovals } from './change-batch.ts';
 import { type Change, type ChangeQueue, createChangeQueue } from './change-queue.ts';
-import { changeGate, ungatedEnded } from './gate-change.ts';
+import { changeGate, gateTimeoutMs, ungatedEnded } from './gate-change.ts';
 import { countsTraffic } from './gate-config.ts';
 import { withOut } from './gate-state.ts';
 import { pauseEdge, resumeEdge } from './hold.ts';
@@ -69,6 +70,15 @@ class NginxEdge implements Edge {
 
   async rehearse(): Promise<void> {
     await this.#queue.exclusive(async () => void (await rehearse(this.#options)));
+  }
+
+  // a gate waits only for workers that do not know it: those of before its first reload, or of a start by hand
+  get changeLimits(): ChangeLimits {
+    const { quiesceTimeoutMs, applyTimeoutMs = defaultApplyTimeoutMs } = this.#options;
+    const isReload = this.mode === 'reload';
+    const restoreMs = isReload ? applyTimeoutMs : gateTimeoutMs;
+    const isProving = isReload || (this.#opened?.ungated.length ?? 0) > 0;
+    return { restoreMs, removeMs: restoreMs + (isProving ? quiesceTimeoutMs : 0) };
   }
 
   async open(out: readonly string[], signal: AbortSignal): Promise<void> {
@@ -224,7 +234,7 @@ class NginxEdge implements Edge {
     const former = [...opened.spec.state.out.keys()];
     const ramps = beginRamps(this.#options.nodes, former, batch);
     const set = (out: readonly string[], begin = {}): Promise<number> =>
-      changeGate(opened, out, AbortSignal.timeout(10_000), begin);
+      changeGate(opened, out, AbortSignal.timeout(gateTimeoutMs), begin);
     const generation = await set(outAfter(former, batch), { ramps });
     this.#awaitRamps(opened);
     reportTo(batch)({ state: 'applied' });
@@ -241,7 +251,7 @@ class NginxEdge implements Edge {
     this.#forgetRamps = afterRamps(opened.spec.state, () => {
       const tidy = async (): Promise<void> => {
         if (this.#opened !== opened) return;
-        await changeGate(opened, opened.spec.state.out.keys(), AbortSignal.timeout(10_000));
+        await changeGate(opened, opened.spec.state.out.keys(), AbortSignal.timeout(gateTimeoutMs));
       };
       this.#queue.exclusive(tidy).catch(() => undefined);
     });

@@ -17,6 +17,8 @@ import {
 import { lookAtMaster, type Opened, unproven, writeSeed } from './opened.ts';
 
 const lookMs = 25;
+/** Most time for the gate to answer with a change. */
+export const gateTimeoutMs = 10_000;
 
 /** What a change is to begin besides. */
 export interface GateBeginnings {

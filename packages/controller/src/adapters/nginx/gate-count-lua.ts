@@ -33,7 +33,7 @@ local FAIL_SECONDS = 1
 local LEAST_SHARE = 0.05
 local WATCH_SECONDS = 0.1
 local MARK, OPEN = ${epochMark}, ${openMark}
-local requests, tried, held, placed, several = {}, {}, {}, {}, {}
+local requests, tried, held, placed, several, waited = {}, {}, {}, {}, {}, {}
 local native_count, told, told_at = 0, 0, nil
 local session_keys, known_keys, nodes_by_key, nodes_by_address = {}, {}, {}, {}
 local state, epoch, out, rest, unknown_key, is_native, is_watched
@@ -142,5 +142,6 @@ local function forget(id)
   if tried[id] then tried[id] = nil end
   if held[id] then held[id] = nil end
   if waiting[id] then end_wait(id) end
+  if waited[id] then waited[id] = nil end
 end
 `;

@@ -14,7 +14,7 @@
  * `h:PID` requests that wait, `u:PID:EPOCH` requests that nginx's own balancing placed,
  * whose node this phase cannot see. A count is raised first and the state compared after: whoever writes the state
  * and then reads the counters sees every request that may have missed the write.
- * `requests`, `tried` and `held` are keyed by the request's address, not by ngx.ctx, which an internal redirect
+ * `requests`, `tried`, `held` and `waited` are keyed by the request's address, not by ngx.ctx, which an internal redirect
  * (error_page) empties. nginx gives the address of a request that has ended to another one, and not every end is
  * told (the user's own hooks, a subrequest): the first try of a request forgets what is there.
  *
@@ -209,13 +209,15 @@ end
 
 function gate.balance()
   local id = request_id()
-  if requests[id] or tried[id] or held[id] then begin_try(id) end
-  if is_native and pick_natively(id) then return end
+  -- nginx's marks of nodes that had died let one request to each of them, and would refuse all others that had waited
+  local is_own = waited[id]
+  if is_own or requests[id] or tried[id] or held[id] then begin_try(id) end
+  if is_native and not is_own and pick_natively(id) then return end
   local now = dict:get("state")
   if now ~= state or (rising_until > 0 and ngx.now() >= rising_until) then refresh(now) end
   repeat
     local is_done
-    if is_native then is_done = pick_natively(id) else is_done = pick_ourselves(id) end
+    if is_native and not is_own then is_done = pick_natively(id) else is_done = pick_ourselves(id) end
   until is_done
 end
 

@@ -1,12 +1,10 @@
 import { LameduckError } from '@lameduck/core';
 import type { EdgePause } from '../../ports/edge.ts';
-import { changeGate, ungatedEnded } from './gate-change.ts';
+import { changeGate, gateTimeoutMs, ungatedEnded } from './gate-change.ts';
 import { countHeld } from './in-flight.ts';
 import { type Opened, requireMaster } from './opened.ts';
 import { refuseUpgrade } from './reload-change.ts';
 import { safeName } from './text-safety.ts';
-
-const changeTimeoutMs = 10_000;
 
 /** Whether the configuration that `nginx -T` shows lets requests of the service wait (docs/pause.md has the lines). */
 export function callsHold(dump: string, service: string): boolean {
@@ -23,12 +21,12 @@ export async function pauseEdge(opened: Opened, holdMs: number, signal: AbortSig
   const former = opened.spec.state.pause;
   const pause = { beganAt: former?.beganAt ?? Date.now(), holdMs: Math.round(holdMs) };
   const out = [...opened.spec.state.out.keys()];
-  const within = (): AbortSignal => AbortSignal.any([signal, AbortSignal.timeout(changeTimeoutMs)]);
+  const within = (): AbortSignal => AbortSignal.any([signal, AbortSignal.timeout(gateTimeoutMs)]);
   await changeGate(opened, out, within(), { pause });
   try {
     await ungatedEnded(opened, () => undefined, signal);
   } catch (thrown) {
-    await changeGate(opened, out, AbortSignal.timeout(changeTimeoutMs), { pause: former ?? 'none' });
+    await changeGate(opened, out, AbortSignal.timeout(gateTimeoutMs), { pause: former ?? 'none' });
     throw thrown;
   }
 }
@@ -39,7 +37,7 @@ export async function resumeEdge(opened: Opened, signal: AbortSignal): Promise<v
   requireMaster(opened);
   // the old binary and the new one have each a dict of their own
   refuseUpgrade(opened);
-  const within = AbortSignal.any([signal, AbortSignal.timeout(changeTimeoutMs)]);
+  const within = AbortSignal.any([signal, AbortSignal.timeout(gateTimeoutMs)]);
   await changeGate(opened, opened.spec.state.out.keys(), within, { pause: 'none' });
 }
 

@@ -81,7 +81,8 @@ function renderServer(spec: MainSpec): string[] {
     'client_max_body_size 100m;',
     `set $lameduck_promise "${spec.promiseToken === undefined ? '' : safeHex(spec.promiseToken)}";`,
     ...proxySettings,
-    `location / { proxy_pass http://${service}; }`,
+    // so that a request which the last resort lost to dead nodes, too, comes to the hold again
+    `location / { ${isHolding ? 'recursive_error_pages on; ' : ''}proxy_pass http://${service}; }`,
     `error_page 502 = ${isHolding ? '@lameduck_hold' : '@lameduck_last'};`,
     ...(isHolding ? [renderHoldLocation(service)] : []),
     renderLastResort(service),

@@ -94,6 +94,7 @@ const entry = {
   operation: z.union([operationKind, z.literal('rollout')]),
   subject: z.string(),
   beganAt: time,
+  by: z.string().optional(),
   report: anyReport.optional(),
 };
 
