@@ -143,7 +143,7 @@ describe('what the gate cannot balance', () => {
       refusal: {
         code: 'edgeRejected',
         message:
-          /gate: .*is duplicate in .*\(with least_conn the gate needs log_by_lua .*, or use mode reload/,
+          /current value is .*is duplicate in .*\(with least_conn the gate needs log_by_lua .*, or use mode reload/,
       },
     },
     {
