@@ -27,12 +27,22 @@ export async function nodeStatus(
 
 /** Asks the edges and the processes of a node for what its record does not know by itself. Never rejects. */
 export async function refreshNode(record: NodeRecord, edges: EdgeSet, signal: AbortSignal): Promise<void> {
-  const { config, runner, process } = record;
-  record.inFlight = await edges.shownInFlight(config.name, signal).catch(() => record.inFlight);
+  const { runner, process } = record;
+  record.inFlight = await readInFlight(record, edges, signal).catch(() => record.inFlight);
   const workers = process === undefined ? [] : await runner.workers(process).catch(() => []);
   const arbiter = process === undefined ? undefined : await runner.arbiter?.(process);
   const details = { workers, ...connectionsOf(workers), ...(arbiter === undefined ? {} : { arbiter }) };
   if (JSON.stringify(details) !== JSON.stringify(record.details)) record.details = details;
+}
+
+/** In an operation it falls while people look: an answer of a moment ago would let it rise again. */
+async function readInFlight(
+  { config, operation }: NodeRecord,
+  edges: EdgeSet,
+  signal: AbortSignal,
+): Promise<number> {
+  if (operation !== undefined) return await edges.inFlight(config.name, signal);
+  return await edges.shownInFlight(config.name, signal);
 }
 
 /** One node as its record stands. */
