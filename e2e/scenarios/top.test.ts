@@ -72,7 +72,8 @@ describe('lameduck top in a terminal', { skip: noTerminal, timeout: 120_000 }, (
           /(\d+) req\/s {3}p50 [\d.]+ m?s {3}p99 [\d.]+ m?s {3}0 errors\/s/.exec(lines.join('\n')) ?? [];
         const rows = trafficOf(lines);
         const sum = rows.reduce((total, [, requests]) => total + Number(requests), 0);
-        assert.equal(Number(all), sum, 'the nodes together are all');
+        // each is rounded by itself
+        assert.ok(Math.abs(Number(all) - sum) <= rows.length, `the nodes together are all: ${all}, ${sum}`);
         for (const [name, , p99, errors] of rows) {
           assert.match(p99 ?? '', /^[\d.]+ m?s$/, name);
           assert.equal(errors, '0', name);
