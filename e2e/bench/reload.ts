@@ -22,7 +22,8 @@ const reloadKinds = [
   pm2Reload,
   gunicornReload,
 ];
-const kinds = [lameduckReload, pm2Reload, gunicornReload];
+/** Ours as fast as it can, which is harder. */
+const lossKinds = [lameduckFastReload, pm2Reload, gunicornReload];
 const workers = 2;
 /** Short requests: their latency shows what a reload adds, and no drain waits for a slow one. */
 const shortMix = { get: 24, post: 8, fresh: 4 };
@@ -109,9 +110,9 @@ export async function sayLosses(least: LongRun): Promise<void> {
   say(`or ${mostMinutes} minutes (ours), ${peerMinutes} minutes (each peer)\n`);
   say('| reload | reloads | sent | lost | of these | executed twice | one reload, median | minutes |');
   say('|---|---|---|---|---|---|---|---|');
-  for (const kind of kinds) {
+  for (const kind of lossKinds) {
     if (isMissing(kind)) continue;
-    const mostMs = (kind === lameduckReload ? mostMinutes : peerMinutes) * 60_000;
+    const mostMs = (kind === lameduckFastReload ? mostMinutes : peerMinutes) * 60_000;
     say(`| ${(await measureLosses(kind, least, mostMs)).join(' | ')} |`);
   }
 }

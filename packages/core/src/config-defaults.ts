@@ -50,7 +50,7 @@ export const defaults: {
   lingerMs: 6000,
   keepAliveMs: 15_000,
   // one worker at a time starts and meets code that was never run; a reload may last, an answer may not
-  minReadyMs: 1000,
+  minReadyMs: 2000,
   // longer than any legal synchronous work; a hung event loop helps nobody for longer
   heartbeatTimeoutMs: 30_000,
   // under a folder of its own, so that no application has the path already
