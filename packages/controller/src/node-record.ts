@@ -9,9 +9,10 @@ import {
   type OperationKind,
   type OutReason,
   type PhaseName,
+  unknownHealth,
 } from '@lameduck/core';
-import { KeptRecord } from './kept-record.ts';
 import type { NodeRunner, ProcessIdentity } from './ports/node-runner.ts';
+import { ToldSet, tellChanges } from './told-values.ts';
 
 /** The operation that holds a node's lock. */
 export interface HeldOperation {
@@ -60,7 +61,27 @@ export interface NodeRecord {
 export type NodeDetails = Pick<NodeStatus, 'workers' | 'connections' | 'arbiter'>;
 
 export function createNodeRecord(config: NodeConfig, runner: NodeRunner, now: number): NodeRecord {
-  return new KeptRecord(config, runner, now);
+  let touch = (): void => undefined;
+  const onTouch = (): void => touch();
+  const values: NodeRecord = {
+    config,
+    runner,
+    out: new ToldSet(onTouch),
+    health: unknownHealth,
+    process: undefined,
+    operation: undefined,
+    takenOut: undefined,
+    inFlight: 0,
+    weight: config.weight,
+    leavingPid: undefined,
+    shown: { state: 'stopped', since: now },
+    reason: undefined,
+    details: undefined,
+    onTouch(listener) {
+      touch = listener;
+    },
+  };
+  return tellChanges(values, onTouch);
 }
 
 export function currentState(record: NodeRecord): NodeState {

@@ -1,20 +1,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { describeDelay, describeExit } from '../src/pool-failure.ts';
-import type { PoolSettings, PoolWorker } from '../src/pool-state.ts';
+import type { PoolWorker } from '../src/pool-state.ts';
+import { poolSettings as settings } from './support.ts';
 
-const settings: PoolSettings = {
-  extraWorkers: 1,
-  maxRecycling: 1,
-  maxComing: 4,
-  bootTimeoutMs: 1000,
-  readyTimeoutMs: 2000,
-  heartbeatTimeoutMs: 3000,
-  minReadyMs: 0,
-  deadlineMs: 4000,
-  quickMs: 500,
-  healthyMs: 5000,
-};
 const booting: PoolWorker = { id: 1, generation: 1, state: 'booting', crashes: 0, isKilled: false };
 
 it('what ends by itself before it is ready could not start; what is killed, or ends later, has crashed', () => {

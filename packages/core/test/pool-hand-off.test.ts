@@ -3,19 +3,7 @@ import { test } from 'node:test';
 import { stepPool } from '../src/pool.ts';
 import { takersOf } from '../src/pool-hand-off.ts';
 import { initialPool, type PoolEvent, type PoolState } from '../src/pool-state.ts';
-
-const settings = {
-  extraWorkers: 1,
-  maxRecycling: 1,
-  maxComing: 4,
-  bootTimeoutMs: 1000,
-  readyTimeoutMs: 2000,
-  heartbeatTimeoutMs: 3000,
-  minReadyMs: 0,
-  deadlineMs: 4000,
-  quickMs: 500,
-  healthyMs: 5000,
-};
+import { poolSettings as settings } from './support.ts';
 
 function after(...events: readonly PoolEvent[]): PoolState {
   const ready: PoolEvent[] = [1, 2].map((id) => ({ type: 'workerReady', id }));

@@ -12,19 +12,9 @@ import {
   type PoolTimer,
   poolStatus,
 } from '../src/pool-state.ts';
+import { poolSettings } from './support.ts';
 
-const settings: PoolSettings = {
-  extraWorkers: 1,
-  maxRecycling: 2,
-  maxComing: 3,
-  bootTimeoutMs: 1000,
-  readyTimeoutMs: 2000,
-  heartbeatTimeoutMs: 3000,
-  minReadyMs: 0,
-  deadlineMs: 4000,
-  quickMs: 500,
-  healthyMs: 5000,
-};
+const settings: PoolSettings = { ...poolSettings, maxRecycling: 2, maxComing: 3 };
 
 /** The world around a pool: which processes and timers exist, as its effects made them. */
 class World {

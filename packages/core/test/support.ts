@@ -1,6 +1,20 @@
 import type { OperationLimits } from '../src/operation-state.ts';
+import type { PoolSettings } from '../src/pool-state.ts';
 
 export const limits: OperationLimits = { drainMs: 3000, graceMs: 10_000, marginMs: 2000, startupMs: 5000 };
+
+export const poolSettings: PoolSettings = {
+  extraWorkers: 1,
+  maxRecycling: 1,
+  maxComing: 4,
+  bootTimeoutMs: 1000,
+  readyTimeoutMs: 2000,
+  heartbeatTimeoutMs: 3000,
+  minReadyMs: 0,
+  deadlineMs: 4000,
+  quickMs: 500,
+  healthyMs: 5000,
+};
 
 /** A configuration that is right, to be made wrong in one place. */
 export function validDocument(): Record<string, unknown> {
