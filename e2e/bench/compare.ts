@@ -39,6 +39,8 @@ async function measure(target: RunningTarget, traffic: Traffic, runMs: number): 
 }
 
 function fewestOf({ pid, port, workers }: RunningTarget): number {
+  // nothing to spread; to look costs CPU that is measured
+  if (workers === 1) return connections;
   const spread = connectionSpread(pid, port);
   return spread.length < workers ? 0 : (spread[0] ?? 0);
 }
