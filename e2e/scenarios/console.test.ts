@@ -94,7 +94,8 @@ describe('the console of a real daemon', { skip: noBrowser, timeout: 240_000 }, 
         .getByRole('img', { name: /^last \d+ checks: 0 failed/ })
         .waitFor();
       assert.notEqual(await page.locator('tr[data-node=b] .strip-passed').getAttribute('d'), '');
-      const times = Array.from({ length: 18 }, (_, index) => 1500 + 300 * index);
+      // they end one by one, and not before somebody who clicks slowly has begun the drain
+      const times = Array.from({ length: 18 }, (_, index) => 6000 + 300 * index);
       const slow = askSlowly(world, times);
       await page.locator('tr[data-node=b] .c-flight', { hasText: /[4-9]/ }).waitFor();
       await page.evaluate(watchInFlight);

@@ -6,6 +6,7 @@ import {
   type Connection,
   connectionOf,
   createConnection,
+  quietMs,
   requestName,
   viewConnection,
 } from './connection.ts';
@@ -212,7 +213,14 @@ export class ConnectionTable {
     closeAmong(this.#connections.slice(), budgets, this.#handOff);
   }
 
-  /** The same for those connections alone whose response has just ended: not all of them for each response. */
+  /** While serving: destroys connections on which nothing has come for so long. */
+  closeQuiet(ms: number): void {
+    const now = performance.now();
+    for (const connection of this.#connections.slice())
+      if (quietMs(connection, now) >= ms) connection.socket.destroy();
+  }
+
+  /** The same as `closeIdle` for those connections alone whose response has just ended: not all of them for each response. */
   closeSettled(budgets: IdleBudgets): void {
     const settled = this.#settled;
     this.#settled = [];

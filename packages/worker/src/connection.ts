@@ -22,6 +22,9 @@ export interface Connection {
   /** Its peer has been told to leave. */
   isTold: boolean;
   http2: Http2Connection | undefined;
+  /** Bytes read at the last look while serving, and the moment of the look that first saw as many. */
+  seenBytes: number;
+  quietSince: number;
   /** Kept only while draining: a moment of `performance.now()`, or undefined. */
   idleSince: number | undefined;
   headerSince: number | undefined;
@@ -48,6 +51,8 @@ export function createConnection(socket: Socket, table: ConnectionTable): Connec
     isWebSocket: false,
     isTold: false,
     http2: undefined,
+    seenBytes: -1,
+    quietSince: 0,
     idleSince: undefined,
     headerSince: undefined,
   };
@@ -78,6 +83,21 @@ export function viewConnection(connection: Connection, now: number): ConnectionV
     idleForMs: now - (connection.idleSince ?? now),
     headerForMs: now - (connection.headerSince ?? now),
   };
+}
+
+/**
+ * How long nothing has come on a connection that owes no answer, up to one look less than is true. Before its first
+ * request Node's `headersTimeout` holds; sessions and HTTP/2 keep their connections.
+ */
+export function quietMs(connection: Connection, now: number): number {
+  const { socket, pending, session, http2, settledBytes } = connection;
+  const { bytesRead } = socket;
+  const isBusy = pending.length > 0 || session !== undefined || http2 !== undefined || settledBytes === 0;
+  if (isBusy || bytesRead !== connection.seenBytes) {
+    connection.seenBytes = bytesRead;
+    connection.quietSince = now;
+  }
+  return now - connection.quietSince;
 }
 
 /** Does the connection close by itself, after GOAWAY, when its streams are over? */

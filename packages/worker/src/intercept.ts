@@ -4,7 +4,9 @@ import type { Socket } from 'node:net';
 import type { Bouncer } from './bounce.ts';
 import { requestName } from './connection.ts';
 import type { ConnectionTable } from './connection-table.ts';
+import { announceKeepAlive } from './keep-alive.ts';
 import type { RequestObserver } from './observe/request-observer.ts';
+import { type Emit, passOn } from './pass-on.ts';
 import { answerProbe, findProbe, type ProbePaths } from './probes.ts';
 import { type LimitOptions, limitRequests } from './request-limits.ts';
 import { isTlsServer } from './secure.ts';
@@ -14,12 +16,11 @@ export interface InterceptOptions extends ProbePaths {
   readonly limits: LimitOptions;
   readonly table: ConnectionTable;
   readonly bouncer: Bouncer;
+  readonly keepAliveMs: number;
   /** Only where answers are measured or logged. */
   readonly observer?: RequestObserver | undefined;
   phase(): 'starting' | 'ready' | 'draining';
 }
-
-type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boolean;
 
 /**
  * Puts counting and probes between Node's parser and whatever listens on the server, by replacing `server.emit`:
@@ -29,19 +30,20 @@ type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boole
  */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: its inner functions share one server; apart they would be longer
 export function interceptServer(server: Server, options: InterceptOptions): () => void {
-  const { table, bouncer, observer } = options;
+  const { table, bouncer, observer, keepAliveMs } = options;
   if (observer !== undefined) table.onEnded = (response) => observer.ended(response);
   const limits = limitRequests(server, options.limits);
   let isCounting = true;
   const ignoreSecured = countSecured(server, table);
   const emit = server.emit as Emit;
+  const pass = passOn(server);
   if (options.limits.limitRequestBody > 0) continueLate(server, emit);
 
-  function dispatch(event: string | symbol, request: IncomingMessage, response: ServerResponse): boolean {
+  function dispatch(event: string, request: IncomingMessage, response: ServerResponse): boolean {
     const probe = findProbe(request, options);
     if (probe === undefined) {
       if (limits?.admit(request, response) === false) return true;
-      return emit.call(server, event, request, response);
+      return pass(event, request, response);
     }
     answerProbe(probe, options.phase(), response);
     return true;
@@ -54,6 +56,7 @@ export function interceptServer(server: Server, options: InterceptOptions): () =
     if (!isHttp2 && !table.begin(request, response)) return true;
     observer?.begin(response, isHttp2);
     if (isHttp2) return dispatch(event, request, response);
+    announceKeepAlive(response, keepAliveMs);
     if (!table.isLameDuck) return dispatch(event, request, response);
     // The parser first reads to the end of what has arrived: only then is it known whether the request is
     // complete and the last one, that is, whether its answer may close the connection.

@@ -6,6 +6,7 @@ import { startDrain, stepDrain } from './drain.ts';
 import type { DrainEffect, DrainEvent, DrainState, DrainTimer } from './drain-state.ts';
 import { HandOff, type HandOffLink } from './hand-off/hand-off.ts';
 import { interceptServer } from './intercept.ts';
+import { startKeepAlive } from './keep-alive.ts';
 import { logError } from './log.ts';
 import type { Settings } from './options.ts';
 import { afterQuietTurn } from './quiet-turn.ts';
@@ -49,6 +50,7 @@ export class Lifecycle implements Member {
   #shutdownAt = 0;
   #heir: Member | undefined;
   readonly #stopCounting: () => void;
+  readonly #stopKeepAlive: () => void;
   #resolveEnded: (report: DrainReport) => void = () => undefined;
 
   constructor(server: Server, settings: Settings, hooks: LifecycleHooks) {
@@ -61,17 +63,18 @@ export class Lifecycle implements Member {
     });
     this.#machine = runMachine(stepDrain, startDrain(settings.budgets), (effect) => this.#perform(effect));
     this.handOff = this.#createHandOff(hooks.handOff);
-    const { readinessPath, livenessPath } = settings;
+    const { readinessPath, livenessPath, keepAliveMs } = settings;
+    this.#stopKeepAlive = startKeepAlive(server, keepAliveMs, (ms) => this.#table.closeQuiet(ms));
     this.#stopCounting = interceptServer(server, {
       table: this.#table,
       bouncer: this.#bouncer,
+      keepAliveMs,
       readinessPath,
       livenessPath,
       limits: settings.limits,
       observer: settings.observer,
       phase: () => this.probePhase(),
     });
-    server.keepAliveTimeout = settings.keepAliveMs;
     if (settings.allowHalfOpen) Object.assign(server, { httpAllowHalfOpen: true });
     shared.members.add(this);
   }
@@ -82,6 +85,7 @@ export class Lifecycle implements Member {
 
   /** The server could not listen: nothing is left to drain. */
   discard(): void {
+    this.#stopKeepAlive();
     shared.members.delete(this);
   }
 
@@ -143,6 +147,7 @@ export class Lifecycle implements Member {
     if (link === undefined) return undefined;
     return new HandOff(link, {
       server: this.server,
+      keepAliveMs: this.#settings.keepAliveMs,
       table: this.#table,
       isServing: () => this.#machine.state.phase === 'serving',
       replaced: () => this.replaced(),
@@ -280,6 +285,7 @@ export class Lifecycle implements Member {
   #exit(report: DrainReport): void {
     for (const { handle } of this.#timers.values()) clearTimeout(handle);
     this.#bouncer.stop();
+    this.#stopKeepAlive();
     shared.exitCode = Math.max(shared.exitCode, report.code);
     const finish = (): void => {
       // Only now: the last beat still counts this member.

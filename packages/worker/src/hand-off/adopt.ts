@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Node closes idle connections this much later than it announces. */
+/** Idle connections are closed this much later than is announced, as by Node. */
 const keepAliveBufferMs = 1000;
 
 /**
@@ -9,7 +9,7 @@ const keepAliveBufferMs = 1000;
  * server it would be a new client that owes a header within `headersTimeout`, not an idle one. Its keep-alive time
  * starts anew. Nothing is read before this call.
  */
-export function serveAdopted(server: Server, socket: Socket): void {
+export function serveAdopted(server: Server, socket: Socket, keepAliveMs: number): void {
   const ignore = (): void => undefined;
   const close = (): void => void socket.destroy();
 
@@ -28,6 +28,6 @@ export function serveAdopted(server: Server, socket: Socket): void {
   socket.on('error', ignore);
   socket.on('end', close);
   socket.on('timeout', close);
-  if (server.keepAliveTimeout > 0) socket.setTimeout(server.keepAliveTimeout + keepAliveBufferMs);
+  if (keepAliveMs > 0) socket.setTimeout(keepAliveMs + keepAliveBufferMs);
   socket.once('data', promote);
 }

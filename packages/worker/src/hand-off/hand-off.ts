@@ -17,6 +17,7 @@ export interface HandOffLink {
 export interface HandOffOwner {
   readonly server: Server;
   readonly table: ConnectionTable;
+  readonly keepAliveMs: number;
   isServing(): boolean;
   replaced(): void;
   terminate(): void;
@@ -77,7 +78,7 @@ export class HandOff {
     table.accept(socket);
     this.#link.adopted(connection, true, (isWritten) => {
       if (!isWritten) socket.destroy();
-      else if (!socket.destroyed) serveAdopted(server, socket);
+      else if (!socket.destroyed) serveAdopted(server, socket, this.#owner.keepAliveMs);
     });
   }
 }

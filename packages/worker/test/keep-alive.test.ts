@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { attach } from '../src/index.ts';
+import { RawClient } from './support/raw-client.ts';
+
+const keepAliveMs = 1000;
+
+/** Answers at once, or after `?ms`. */
+async function start(t: TestContext, onServer?: (server: Server) => void): Promise<number> {
+  const server = createServer((request, response) => {
+    const ms = Number(new URL(request.url ?? '/', 'http://test').searchParams.get('ms'));
+    if (ms === 0) response.end('now');
+    else setTimeout(() => response.end('late'), ms);
+  });
+  const { drain } = attach(server, { keepAliveMs, lingerMs: 0, handleSignals: false, exit: false });
+  onServer?.(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => drain());
+  return (server.address() as AddressInfo).port;
+}
+
+async function openFor(client: RawClient, since: number): Promise<number> {
+  assert.equal(await client.ended, 'end');
+  return performance.now() - since;
+}
+
+test('a quiet connection is kept as long as its answer says, and closed soon after', async (t) => {
+  const client = await RawClient.connect(await start(t));
+  client.get('/');
+  await client.received(/\r\nKeep-Alive: timeout=1\r\n[\s\S]*now/);
+  const ms = await openFor(client, performance.now());
+  assert.ok(ms >= keepAliveMs - 5 && ms < 3 * keepAliveMs + 1500, `closed after ${ms} ms`);
+});
+
+test('requests, answers that last, and bytes of a header keep it open, each for as long again', async (t) => {
+  const port = await start(t);
+  const [busy, slow, writing] = await Promise.all([1, 2, 3].map(() => RawClient.connect(port)));
+  assert.ok(busy !== undefined && slow !== undefined && writing !== undefined);
+  slow.get('/?ms=3500');
+  writing.get('/');
+  await writing.received(/now/);
+  for (const part of ['GET / HT', 'TP/1.1\r\nHo', 'st: test\r\n', 'X: y\r\n', '\r\n']) {
+    busy.get('/');
+    writing.write(part);
+    await pause(0.7 * keepAliveMs);
+  }
+  const quietAt = performance.now();
+  await slow.received(/late/);
+  const answeredAt = performance.now();
+  assert.equal(busy.text.match(/200 OK/g)?.length, 5);
+  assert.equal(writing.text.match(/200 OK/g)?.length, 2);
+  const [busyMs, slowMs] = await Promise.all([openFor(busy, quietAt), openFor(slow, answeredAt)]);
+  assert.ok(busyMs >= 0.3 * keepAliveMs - 5, `the busy one was closed after ${busyMs} ms`);
+  assert.ok(slowMs >= keepAliveMs - 5, `the slow one was closed after ${slowMs} ms`);
+  assert.equal(await writing.ended, 'end');
+});
+
+test('who sets keepAliveTimeout later has that time', async (t) => {
+  const port = await start(t, (server) => {
+    server.keepAliveTimeout = 30_000;
+  });
+  const client = await RawClient.connect(port);
+  client.get('/');
+  await client.received(/\r\nKeep-Alive: timeout=30\r\n[\s\S]*now/);
+  await pause(3 * keepAliveMs);
+  assert.equal(client.socket.readyState, 'open');
+  client.close();
+});
