@@ -64,9 +64,12 @@ function begin(outgoing: ServerResponse, role: string): void {
   outgoing.once('close', () => clearInterval(beat));
 }
 
-/** A client that does not read is let go; nobody waits for it. */
-function write(outgoing: ServerResponse, chunk: Buffer | string): void {
-  if (outgoing.destroyed || chunk.length === 0) return;
-  if (outgoing.writableLength > mostUnreadBytes) outgoing.destroy();
-  else outgoing.write(chunk);
+/**
+ * A client that does not read is let go; nobody waits for it. Past the response, which would keep each chunk until the
+ * next tick to join it with others.
+ */
+function write({ socket }: ServerResponse, chunk: Buffer | string): void {
+  if (socket === null || socket.destroyed || chunk.length === 0) return;
+  if (socket.writableLength > mostUnreadBytes) socket.destroy();
+  else socket.write(chunk);
 }
