@@ -1,5 +1,5 @@
 import { subscribe } from 'node:diagnostics_channel';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Http2Stream, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import {
@@ -36,6 +36,8 @@ export class ConnectionTable {
   answered = 0;
   /** Hears of each response that is over, be it answered or given up; not of those of HTTP/2. */
   onEnded: ((response: ServerResponse) => void) | undefined;
+  /** What a handler sets by `request.setTimeout` is over with its answer: then its socket has the server's again, 0 for none. */
+  server: Pick<Server, 'timeout'> = { timeout: 0 };
   /** In no order: each knows its place, and the last one takes that of one that leaves. A set is dearer. */
   readonly #connections: Connection[] = [];
   /** Connections whose response has ended since the last look, while draining. */
@@ -185,6 +187,9 @@ export class ConnectionTable {
     connection.settledBytes = socket.bytesRead;
     connection.idleSince = undefined;
     connection.headerSince = undefined;
+    const { timeout } = socket;
+    if (timeout !== undefined && timeout !== this.server.timeout && pending.length === 0)
+      socket.setTimeout(this.server.timeout);
     if (this.#listener === undefined) return;
     this.#settled.push(connection);
     this.#listener.settled();

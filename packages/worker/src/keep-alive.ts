@@ -1,4 +1,5 @@
 import type { Server, ServerResponse } from 'node:http';
+import type { ConnectionTable } from './connection-table.ts';
 
 const longestLookMs = 1000;
 
@@ -6,15 +7,17 @@ const longestLookMs = 1000;
  * Closes connections on which nothing has come for `ms` since the last answer, in place of Node, which sets a timer with
  * each answer and takes it back with each request: 2.5 % of all that it executes for one. Here all connections are looked
  * at once a second, so that they stay open one or two seconds longer than announced (Node's one second longer); 0 for
- * ever. Who sets `server.keepAliveTimeout` later has Node's timers. Returns what ends it.
+ * ever. Without Node's timers nobody takes back what `request.setTimeout` has set on the socket: the table does. Who sets
+ * `server.keepAliveTimeout` later has Node's timers. Returns what ends it.
  */
-export function startKeepAlive(server: Server, ms: number, closeQuiet: (ms: number) => void): () => void {
+export function startKeepAlive(server: Server, ms: number, table: ConnectionTable): () => void {
   server.keepAliveTimeout = 0;
+  table.server = server;
   if (ms === 0) return () => undefined;
   const lookMs = Math.min(longestLookMs, ms);
   // behind the reads of this turn: a connection with a request in it is not quiet
   const look = (): void => {
-    if (server.keepAliveTimeout === 0) setImmediate(() => closeQuiet(ms + lookMs));
+    if (server.keepAliveTimeout === 0) setImmediate(() => table.closeQuiet(ms + lookMs));
   };
   const timer = setInterval(look, lookMs).unref();
   return () => clearInterval(timer);

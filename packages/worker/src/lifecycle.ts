@@ -64,7 +64,7 @@ export class Lifecycle implements Member {
     this.#machine = runMachine(stepDrain, startDrain(settings.budgets), (effect) => this.#perform(effect));
     this.handOff = this.#createHandOff(hooks.handOff);
     const { readinessPath, livenessPath, keepAliveMs } = settings;
-    this.#stopKeepAlive = startKeepAlive(server, keepAliveMs, (ms) => this.#table.closeQuiet(ms));
+    this.#stopKeepAlive = startKeepAlive(server, keepAliveMs, this.#table);
     this.#stopCounting = interceptServer(server, {
       table: this.#table,
       bouncer: this.#bouncer,

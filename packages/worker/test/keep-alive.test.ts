@@ -9,10 +9,12 @@ import { RawClient } from './support/raw-client.ts';
 
 const keepAliveMs = 1000;
 
-/** Answers at once, or after `?ms`. */
+/** Answers at once, or after `?ms`; with `?limit` as the time that this request may take. */
 async function start(t: TestContext, onServer?: (server: Server) => void): Promise<number> {
   const server = createServer((request, response) => {
-    const ms = Number(new URL(request.url ?? '/', 'http://test').searchParams.get('ms'));
+    const { searchParams } = new URL(request.url ?? '/', 'http://test');
+    const [ms, limit] = ['ms', 'limit'].map((name) => Number(searchParams.get(name)));
+    if (limit !== 0) request.setTimeout(limit ?? 0);
     if (ms === 0) response.end('now');
     else setTimeout(() => response.end('late'), ms);
   });
@@ -70,4 +72,29 @@ test('who sets keepAliveTimeout later has that time', async (t) => {
   await pause(3 * keepAliveMs);
   assert.equal(client.socket.readyState, 'open');
   client.close();
+});
+
+test('the time that a request may take is that of no other, nor of the connection while it is quiet', async (t) => {
+  const client = await RawClient.connect(await start(t));
+  client.get('/?limit=200');
+  await client.received(/now/);
+  await pause(400);
+  client.get('/?ms=500');
+  await client.received(/late/);
+  client.get('/?ms=500&limit=200');
+  assert.equal(await client.ended, 'end', 'and it holds for the one that has it');
+  assert.equal(client.text.match(/200 OK/g)?.length, 2);
+});
+
+test('a timeout of the server is kept', async (t) => {
+  const port = await start(t, (server) => {
+    server.timeout = 600;
+  });
+  const client = await RawClient.connect(port);
+  client.get('/');
+  await client.received(/now/);
+  await pause(300);
+  client.get('/?ms=900');
+  assert.equal(await client.ended, 'end');
+  assert.doesNotMatch(client.text, /late/);
 });
