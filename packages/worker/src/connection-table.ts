@@ -36,8 +36,7 @@ export class ConnectionTable {
   answered = 0;
   /** Hears of each response that is over, be it answered or given up; not of those of HTTP/2. */
   onEnded: ((response: ServerResponse) => void) | undefined;
-  /** What a handler sets by `request.setTimeout` is over with its answer: then its socket has the server's again, 0 for none. */
-  server: Pick<Server, 'timeout'> = { timeout: 0 };
+  readonly #server: Pick<Server, 'timeout'>;
   /** In no order: each knows its place, and the last one takes that of one that leaves. A set is dearer. */
   readonly #connections: Connection[] = [];
   /** Connections whose response has ended since the last look, while draining. */
@@ -47,6 +46,14 @@ export class ConnectionTable {
   #handOff: HandOffSender | undefined;
   /** Set once sessions are told to leave: late ones are told at once. */
   #closeCode: CloseCode | undefined;
+
+  /**
+   * @param server Whose `timeout`, 0 for none, its sockets have: what a handler sets by `request.setTimeout` is over with
+   *   its answer.
+   */
+  constructor(server: Pick<Server, 'timeout'>) {
+    this.#server = server;
+  }
 
   get size(): number {
     return this.#connections.length;
@@ -188,8 +195,8 @@ export class ConnectionTable {
     connection.idleSince = undefined;
     connection.headerSince = undefined;
     const { timeout } = socket;
-    if (timeout !== undefined && timeout !== this.server.timeout && pending.length === 0)
-      socket.setTimeout(this.server.timeout);
+    if (timeout !== undefined && timeout !== this.#server.timeout && pending.length === 0)
+      socket.setTimeout(this.#server.timeout);
     if (this.#listener === undefined) return;
     this.#settled.push(connection);
     this.#listener.settled();

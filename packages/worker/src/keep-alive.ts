@@ -12,7 +12,6 @@ const longestLookMs = 1000;
  */
 export function startKeepAlive(server: Server, ms: number, table: ConnectionTable): () => void {
   server.keepAliveTimeout = 0;
-  table.server = server;
   if (ms === 0) return () => undefined;
   const lookMs = Math.min(longestLookMs, ms);
   // behind the reads of this turn: a connection with a request in it is not quiet

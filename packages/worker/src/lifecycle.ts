@@ -39,7 +39,7 @@ export class Lifecycle implements Member {
   readonly ended: Promise<DrainReport>;
   readonly handOff: HandOff | undefined;
   readonly server: Server;
-  readonly #table = new ConnectionTable();
+  readonly #table: ConnectionTable;
   readonly #bouncer: Bouncer;
   readonly #settings: Settings;
   readonly #hooks: LifecycleHooks;
@@ -57,6 +57,7 @@ export class Lifecycle implements Member {
     this.server = server;
     this.#settings = settings;
     this.#hooks = hooks;
+    this.#table = new ConnectionTable(server);
     this.#bouncer = new Bouncer(settings.promiseToken);
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { Bouncer } from './bounce.ts';
 import { ConnectionTable } from './connection-table.ts';
 import { interceptServer } from './intercept.ts';
+import { startKeepAlive } from './keep-alive.ts';
 import { http } from './node-http.ts';
 import { readSettings } from './options.ts';
 
@@ -23,9 +24,12 @@ export async function warmUp(): Promise<void> {
     response.writeHead(200, { 'content-type': 'text/plain', 'content-length': 2 });
     response.end('ok');
   });
+  const settings = readSettings({});
+  const table = new ConnectionTable(server);
+  const stopKeepAlive = startKeepAlive(server, settings.keepAliveMs, table);
   interceptServer(server, {
-    ...readSettings({}),
-    table: new ConnectionTable(),
+    ...settings,
+    table,
     bouncer: new Bouncer(undefined),
     phase: () => 'ready',
   });
@@ -34,6 +38,7 @@ export async function warmUp(): Promise<void> {
     let client: Socket | undefined;
     function end(): void {
       clearTimeout(timer);
+      stopKeepAlive();
       client?.destroy();
       server.closeAllConnections();
       if (server.listening) server.close(() => resolve());

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { attach } from '../src/index.ts';
+import { listenAttached } from './support/attached-server.ts';
 import { RawClient } from './support/raw-client.ts';
 
 const keepAliveMs = 1000;
@@ -18,12 +16,9 @@ async function start(t: TestContext, onServer?: (server: Server) => void): Promi
     if (ms === 0) response.end('now');
     else setTimeout(() => response.end('late'), ms);
   });
-  const { drain } = attach(server, { keepAliveMs, lingerMs: 0, handleSignals: false, exit: false });
+  const port = await listenAttached(t, server, { keepAliveMs });
   onServer?.(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => drain());
-  return (server.address() as AddressInfo).port;
+  return port;
 }
 
 async function openFor(client: RawClient, since: number): Promise<number> {

@@ -1,20 +1,15 @@
 import assert from 'node:assert/strict';
-import EventEmitter, { once } from 'node:events';
+import EventEmitter from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { attach } from '../src/index.ts';
+import { listenAttached } from './support/attached-server.ts';
 import { fetchText } from './support/raw-client.ts';
 
 type Emit = (event: string, ...args: unknown[]) => boolean;
 
 /** Answers each request by what `names` holds when it is over, and empties it. */
 async function start(t: TestContext, server: Server, names: string[]): Promise<() => Promise<string>> {
-  attach(server, { handleSignals: false, exit: false });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => server.close());
-  const { port } = server.address() as AddressInfo;
+  const port = await listenAttached(t, server);
   return async () => {
     await fetchText(port, '/');
     return names.splice(0).join(' ');
@@ -65,7 +60,7 @@ test('a rejection of the listener is captured where that is wanted', async (t) =
   const server = createServer(async () => {
     throw new Error('not today');
   });
-  const ask = await start(t, server, []);
-  // Node answers 500 itself then; without it the process would end
-  await ask();
+  const port = await listenAttached(t, server);
+  // Node answers itself then; without it the process would end
+  assert.match(await fetchText(port, '/'), /^HTTP\/1.1 500 /);
 });
