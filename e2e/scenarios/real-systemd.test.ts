@@ -42,7 +42,7 @@ describe('start, reload and restart under a real systemd', { skip: whyNoSystemd(
     await shop.deploy(shopCode(slowStart));
     await shop.signalMain('HUP');
     await until('it reloads', async () => (await shop.show('ActiveState')) === 'reloading');
-    await until('it has reloaded', async () => (await shop.show('ActiveState')) === 'active');
+    await until('it has reloaded', async () => (await shop.show('ActiveState')) === 'active', 30_000);
     assert.equal(await shop.status(), 'ready, 2 workers, generation 2');
   });
 

@@ -11,7 +11,9 @@ export const defaults: {
   readonly require: 'all' | 'quorum';
   readonly lingerMs: number;
   readonly keepAliveMs: number;
-  readonly minReadyMs: number;
+  readonly reloadMs: number;
+  readonly leastMinReadyMs: number;
+  readonly mostMinReadyMs: number;
   readonly heartbeatTimeoutMs: number;
   readonly readinessPath: string;
   readonly livenessPath: string;
@@ -49,8 +51,12 @@ export const defaults: {
   // longer than the upstream keep-alive time of the edge (4 s), so that the edge closes idle connections first
   lingerMs: 6000,
   keepAliveMs: 15_000,
-  // one worker at a time starts and meets code that was never run; a reload may last, an answer may not
-  minReadyMs: 2000,
+  // one worker at a time starts and meets code that was never run; a reload may last, an answer may not. What is new
+  // serves its first thousand requests more slowly, so that more workers, with more traffic, need less time each
+  reloadMs: 8000,
+  // what dies of its first requests has met them by then
+  leastMinReadyMs: 1000,
+  mostMinReadyMs: 4000,
   // longer than any legal synchronous work; a hung event loop helps nobody for longer
   heartbeatTimeoutMs: 30_000,
   // under a folder of its own, so that no application has the path already

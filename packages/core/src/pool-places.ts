@@ -1,3 +1,4 @@
+import { defaults } from './config-defaults.ts';
 import {
   backOffMs,
   type KillReason,
@@ -42,17 +43,25 @@ export function startTimer(draft: Draft, worker: PoolWorker, name: TimerName, ms
   draft.effects.push({ type: 'startTimer', timer: { name, id: worker.id }, ms: budget });
 }
 
-function budgetMs({ state: { settings } }: Draft, worker: PoolWorker, name: TimerName): number {
+function budgetMs(draft: Draft, worker: PoolWorker, name: TimerName): number {
+  const { settings } = draft.state;
   const budgets: Readonly<Record<TimerName, number>> = {
     respawn: backOffMs(worker.crashes),
     boot: settings.bootTimeoutMs,
     ready: settings.readyTimeoutMs,
-    available: settings.minReadyMs,
+    available: minReadyMs(draft.state),
     healthy: settings.healthyMs,
     heartbeat: settings.heartbeatTimeoutMs,
     deadline: settings.deadlineMs,
   };
   return budgets[name];
+}
+
+/** How long a worker has to have been ready before another one leaves for it. */
+export function minReadyMs({ settings, target }: PoolState): number {
+  if (settings.minReadyMs !== 'shared') return settings.minReadyMs;
+  const shareMs = Math.round(defaults.reloadMs / Math.max(1, target));
+  return Math.min(defaults.mostMinReadyMs, Math.max(defaults.leastMinReadyMs, shareMs));
 }
 
 /** An empty place whose next process comes after its back-off. */

@@ -18,8 +18,11 @@ export interface PoolSettings {
   readonly deadlineMs: number;
   /** The same for a quick stop. */
   readonly quickMs: number;
-  /** A new worker that has been ready this long is available: only then another one leaves for it. */
-  readonly minReadyMs: number;
+  /**
+   * A new worker that has been ready this long is available: only then another one leaves for it. `shared`: all
+   * workers of a reload share 8 s, 1 to 4 s each.
+   */
+  readonly minReadyMs: number | 'shared';
   /** A worker that was ready this long has made good the crashes of its predecessors. */
   readonly healthyMs: number;
   /** What Node is told to run before the application (`--import MODULE`), for messages. */
@@ -37,7 +40,7 @@ export interface PoolWorker {
   /** Crashes in a row of this place. */
   readonly crashes: number;
   readonly isKilled: boolean;
-  /** Ready for `minReadyMs`. */
+  /** Ready for as long as `minReadyMs` wants. */
   readonly isAvailable?: boolean;
   /** Served enough, or grew too large: to be replaced, ready-first. */
   readonly isWorn?: boolean;

@@ -34,6 +34,7 @@ import {
   fillPlaces,
   find,
   kill,
+  minReadyMs,
   remove,
   retire,
   retireSurplus,
@@ -190,7 +191,7 @@ function fire(draft: Draft, worker: PoolWorker, timer: PoolTimer): void {
 }
 
 function becomeReady(draft: Draft, worker: PoolWorker): void {
-  const isAvailable = draft.state.settings.minReadyMs === 0;
+  const isAvailable = minReadyMs(draft.state) === 0;
   change(draft, { ...worker, state: 'ready', isAvailable });
   draft.effects.push({ type: 'cancelTimers', id: worker.id });
   if (!isAvailable) startTimer(draft, worker, 'available');

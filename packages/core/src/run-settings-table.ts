@@ -178,9 +178,9 @@ const deadlines = {
   ),
   minReady: setting(
     'Deadlines',
-    duration,
-    defaults.minReadyMs,
-    'how long a new worker serves beside the one it replaces before that leaves; a reload in which it dies meanwhile fails. Not with --reload',
+    optional(duration),
+    none,
+    'how long a new worker serves beside the one it replaces before that leaves; a reload in which it dies meanwhile fails. Unless told: 8s shared by all workers, 1s to 4s each. Not with --reload',
   ),
   heartbeatTimeout: setting(
     'Deadlines',

@@ -27,7 +27,7 @@ class World {
   readonly exits: number[] = [];
   readonly outcomes: string[] = [];
 
-  constructor(target: number, minReadyMs = 0) {
+  constructor(target: number, minReadyMs: PoolSettings['minReadyMs'] = 0) {
     this.state = initialPool({ ...settings, minReadyMs }, target);
     this.send({ type: 'startRequested' });
   }
@@ -222,14 +222,14 @@ function play(world: World, one: Move): void {
 
 const run = fc.record({
   target: fc.integer({ min: 1, max: 4 }),
-  minReadyMs: fc.constantFrom(0, 100),
+  minReadyMs: fc.constantFrom<PoolSettings['minReadyMs']>(0, 100, 'shared'),
   // Most histories begin with a pool that is up: one that fails before gives up, and its history is short.
   isUp: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
   history,
 });
 type Run = typeof run extends fc.Arbitrary<infer Value> ? Value : never;
 
-function readyPool(target: number, minReadyMs = 0): World {
+function readyPool(target: number, minReadyMs: PoolSettings['minReadyMs'] = 0): World {
   const world = new World(target, minReadyMs);
   for (let id = 1; id <= target; id++) world.send({ type: 'workerReady', id });
   return world;
@@ -366,6 +366,17 @@ describe('pool: reload', () => {
     assert.deepEqual(world.outcomes, []);
     assert.deepEqual(terminated(world.send(available(4))), [2]);
     assert.deepEqual(world.outcomes, ['done']);
+  });
+
+  it('gives all workers of a reload eight seconds, one to four each, where nothing is told', () => {
+    const timeOf = (target: number): number | undefined => {
+      const world = readyPool(target, 'shared');
+      world.send({ type: 'reloadRequested', ticket: 1 });
+      const effects = world.send({ type: 'workerReady', id: target + 1 });
+      const timers = effects.filter((effect) => effect.type === 'startTimer');
+      return timers.find(({ timer }) => timer.name === 'available')?.ms;
+    };
+    assert.deepEqual([1, 2, 3, 4, 8, 16].map(timeOf), [4000, 4000, 2667, 2000, 1000, 1000]);
   });
 
   it('fails, with the old generation untouched, where a new worker dies before it was available', () => {

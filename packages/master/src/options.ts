@@ -31,8 +31,8 @@ export interface MasterOptions {
   /** From a worker's start to `ready`, and from its start to its first sign of life. */
   readonly readyTimeoutMs: number;
   readonly bootTimeoutMs: number;
-  /** A new worker serves beside the one it replaces for so long, before that leaves; 0 unless told. */
-  readonly minReadyMs?: number;
+  /** A new worker serves beside the one it replaces for so long, before that leaves; `shared`: 8 s for all; 0 unless told. */
+  readonly minReadyMs?: number | 'shared';
   /** Longest time a ready worker's event loop may be blocked; within a second more it is killed. */
   readonly heartbeatTimeoutMs: number;
   readonly readinessPath: string;
