@@ -17,6 +17,8 @@ export class PoolWatch {
   readonly #options: MasterOptions;
   readonly #hooks: HookCaller;
   readonly #workers = new Map<number, Watched>();
+  /** The generation of a reload that has begun with the end of another, which is yet to be told. */
+  #next: number | undefined;
 
   constructor(options: MasterOptions, hooks: HookCaller) {
     this.#options = options;
@@ -68,14 +70,17 @@ export class PoolWatch {
   }
 
   observe(from: PoolState, to: PoolState): void {
-    if (from.phase !== 'reloading' && to.phase === 'reloading')
-      this.#hooks.call('onReload', { generation: to.fresh });
+    if (to.phase !== 'reloading') return;
+    if (from.phase !== 'reloading') this.#hooks.call('onReload', { generation: to.fresh });
+    else if (from.fresh !== to.fresh) this.#next = to.fresh;
   }
 
   reloaded(outcome: ReloadOutcome, generation: number): void {
     this.tally.reloads[outcome.type] += 1;
     const error = outcome.type === 'failed' ? { error: outcome.message } : {};
     this.#hooks.call('reloaded', { generation, ...error });
+    if (this.#next !== undefined) this.#hooks.call('onReload', { generation: this.#next });
+    this.#next = undefined;
   }
 }
 
