@@ -52,6 +52,7 @@ export async function createProgram(asked: string | undefined): Promise<Command>
     .showHelpAfterError('(lameduck --help shows all commands)')
     .addHelpText('after', exitCodeHelp)
     .exitOverride();
+  if (asked === '--version' || asked === '-V') return program;
   const one = asked !== undefined && Object.hasOwn(commands, asked) ? commands[asked] : undefined;
   for (const load of one === undefined ? Object.values(commands) : [one]) (await load())(program);
   for (const command of program.commands) command.exitOverride();

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { MasterStatus } from '@lameduck/core';
 import { CommandFolder, type RunningCommand } from './support/run-command.ts';
@@ -156,6 +159,30 @@ describe('lameduck ctl', () => {
     const { code, stderr } = await new CommandFolder(test).run(['ctl', 'status']);
     assert.equal(code, 2);
     assert.match(stderr, /--control PATH, LAMEDUCK_CONTROL, or control in lameduck\.run\.\* here was wanted/);
+  });
+
+  it('an empty path is a usage error: nobody else is asked in its place', async (test) => {
+    const { code, stderr } = await new CommandFolder(test).run(['ctl', 'stop', '--control', '']);
+    assert.deepEqual(
+      [code, stderr],
+      [2, 'lameduck: Cannot use --control: a path is wanted: current value is empty\n'],
+    );
+  });
+
+  it('what answers and is no master is told so, exit code 3', async (test) => {
+    const folder = new CommandFolder(test);
+    const server = createHttpServer((_request, response) => response.end('Not found'));
+    server.listen(join(folder.path, 'run.sock'));
+    await once(server, 'listening');
+    test.after(() => server.close());
+    for (const words of [['status'], ['stop']]) {
+      const { code, stderr } = await folder.run(['ctl', ...words, ...there]);
+      assert.deepEqual(
+        [code, /another server, which says 200 "Not found"\n$/.test(stderr)],
+        [3, true],
+        stderr,
+      );
+    }
   });
 
   // With a terminal the signal means nothing.

@@ -20,11 +20,12 @@ describe('lameduck run: settings', () => {
       const found = settings.find((setting) => setting.name === name);
       return `${found?.value} ${found?.origin}`;
     };
-    assert.deepEqual(['workers', 'keepAlive', 'linger', 'readyTimeout'].map(shown), [
+    assert.deepEqual(['workers', 'keepAlive', 'linger', 'readyTimeout', 'minReady'].map(shown), [
       '3 $WEB_CONCURRENCY',
       '20s lameduck.run.yaml',
       '1s --linger',
       '60s default',
+      'shared default',
     ]);
   });
 
@@ -42,6 +43,17 @@ describe('lameduck run: settings', () => {
       [nope.code, /Cannot import ".*\/nope\.mjs": an existing file/.test(nope.stderr)],
       [78, true],
     );
+    for (const [words, message] of [
+      [['.'], /Cannot run ".*": an existing file/],
+      [
+        ['app.mjs', '--certfile', 'no.pem', '--keyfile', 'no.key'],
+        /Cannot use certfile ".*\/no\.pem": an existing/,
+      ],
+      [['app.mjs', '--reload', '--reload-dir', 'nowhere'], /Cannot watch ".*\/nowhere": an existing folder/],
+    ] as const) {
+      const refused = await folder.run(['run', ...words, '--check-config']);
+      assert.deepEqual([refused.code, message.test(refused.stderr)], [78, true], refused.stderr);
+    }
     folder.write('bad.json', '{ "worker": 2, "keepAlive": 5 }');
     const bad = await folder.run(['run', 'app.mjs', '--check-config', '--settings', 'bad.json']);
     assert.equal(bad.code, 78);
@@ -76,6 +88,13 @@ describe('lameduck run: settings', () => {
       stderr,
       /^lameduck: Cannot use setting "linger": at most timeoutGracefulShutdown \(5s\)[^\n]*\n$/,
     );
+  });
+
+  it('a settings file that waits for ever is told, exit code 78, instead of an end without a word', async (test) => {
+    const folder = new CommandFolder(test, { 'lameduck.run.mjs': 'await new Promise(() => {});\n' });
+    const { code, stderr } = await folder.run(['run', 'app.mjs']);
+    assert.equal(code, 78);
+    assert.match(stderr, /^lameduck: Cannot load config ".*lameduck\.run\.mjs": [^\n]*waits for ever\n$/);
   });
 
   it('two settings files in one folder are refused: nobody should guess', async (test) => {
@@ -132,6 +151,21 @@ describe('lameduck run: hooks', () => {
     );
     assert.equal(told.at(-1)?.code, 0);
     assert.match(master.stderr, /"hook":"workerReady","reason":"the hook is broken"/);
+  });
+
+  it('tells the beginning of each reload, of one that had to wait for another, too', async (test) => {
+    const folder = new CommandFolder(test, { 'app.mjs': app, 'lameduck.run.mjs': settings() });
+    const master = folder.start(['run', '--control', 'run.sock', '--min-ready', '200ms']);
+    await master.ready();
+    master.child.kill('SIGHUP');
+    await master.until(() => /"to":"reloading"/.test(master.stderr), 'the first reload');
+    assert.equal((await folder.run(['ctl', 'reload', '--control', 'run.sock'])).code, 0);
+    assert.deepEqual(
+      [...folder.read('hooks.log').matchAll(/"name":"(onReload|reloaded)","generation":(\d)/g)].map(
+        ([, name, generation]) => `${name} ${generation}`,
+      ),
+      ['onReload 2', 'reloaded 2', 'onReload 3', 'reloaded 3'],
+    );
   });
 
   it('an error in onStarting refuses the start', async (test) => {

@@ -51,6 +51,8 @@ function howItEnded(
   settings: PoolSettings,
 ): string {
   if (code === null) return `was ended by ${signal}`;
+  if (worker.state === 'ready' && worker.isAvailable === false)
+    return `exited with code ${code} when it was ready, before --min-ready was over`;
   if (worker.state !== 'booting') return `exited with code ${code}`;
   return worker.step === undefined
     ? `exited with code ${code} before Node had reached the application${before(settings)}: Node's own message is in the log`

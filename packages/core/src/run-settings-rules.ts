@@ -1,4 +1,4 @@
-import type { Address } from './address.ts';
+import { type Address, formatAddress } from './address.ts';
 import type { RunSettings, SettingName } from './run-settings-table.ts';
 import { duration } from './setting-types.ts';
 
@@ -75,6 +75,10 @@ const rules: readonly Rule[] = [
           metricsBind.kind === 'tcp' ? metricsBind.host : '',
         )
       : undefined,
+  ({ bind, metricsBind }) =>
+    metricsBind !== undefined && formatAddress(metricsBind) === formatAddress(bind) && !isAnyPort(bind)
+      ? broken('metricsBind', 'another address than bind', formatAddress(bind))
+      : undefined,
 ];
 
 /** What is left for the drain: it begins with the end of the delay. */
@@ -95,6 +99,10 @@ function within(name: 'linger' | 'sessionTimeout', why: string): Rule {
         : `${duration.show(drainMs(settings))}, what preStopDelay (${duration.show(preStopDelay)}) leaves of ${grace}`;
     return broken(name, `at most ${most}, ${why}`, duration.show(settings[name]));
   };
+}
+
+function isAnyPort(address: Address): boolean {
+  return address.kind === 'tcp' && address.port === 0;
 }
 
 function isPrivate(address: Address): boolean {

@@ -16,6 +16,7 @@ import {
   duration,
   list,
   optional,
+  orWord,
   path,
   secret,
   text,
@@ -178,9 +179,9 @@ const deadlines = {
   ),
   minReady: setting(
     'Deadlines',
-    optional(duration),
-    none,
-    'how long a new worker serves beside the one it replaces before that leaves; a reload in which it dies meanwhile fails. Unless told: 8s shared by all workers, 1s to 4s each. Not with --reload',
+    orWord(duration, 'shared'),
+    'shared' as const,
+    'how long a new worker serves beside the one it replaces before that leaves; a reload in which it dies meanwhile fails. shared: all workers share 8s, 1s to 4s each. Not with --reload',
   ),
   heartbeatTimeout: setting(
     'Deadlines',

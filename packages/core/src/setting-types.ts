@@ -176,6 +176,20 @@ export function choice<Word extends string>(...words: readonly Word[]): SettingT
   };
 }
 
+/** A value of that kind, or one word instead. */
+export function orWord<Value, Word extends string>(
+  type: SettingType<Value>,
+  word: Word,
+): SettingType<Value | Word> {
+  return {
+    ...type,
+    placeholder: `${type.placeholder ?? ''}|${word}`,
+    wanted: `${type.wanted}, or ${word}`,
+    show: (value) => (value === word ? word : type.show(value as Value)),
+    schema: z.union([z.literal(word), type.schema]),
+  };
+}
+
 /** A value that may be missing; shown as nothing then. */
 export function optional<Value>(type: SettingType<Value>): SettingType<Value | undefined> {
   return { ...type, show: (value) => (value === undefined ? '' : type.show(value)) };

@@ -124,6 +124,8 @@ describe('settings: what is refused', () => {
       [{ maxRequestsJitter: '10' }, /"maxRequestsJitter": maxRequests beside it/],
       [{ reloadDir: 'src' }, /"reloadDir": reload beside it/],
       [{ metricsBind: '0.0.0.0:9100' }, /"metricsBind": a loopback address, .* current value is 0\.0\.0\.0$/],
+      [{ bind: '8000', metricsBind: '127.0.0.1:8000' }, /"metricsBind": another address than bind/],
+      [{ minReady: '5' }, /"--min-ready": a duration .*, or shared is wanted: current value is "5"/],
     ];
     for (const [flags, message] of cases) {
       const found = messages({ flags });

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Address, formatAddress, LameduckError, type NearVariable, nearVariables } from '@lameduck/core';
 import { type Launch, startMaster, takeLaunch } from '@lameduck/master';
@@ -61,15 +61,23 @@ async function run(entry: string | undefined, options: RunOptions): Promise<void
 
 /** The rest has been checked by reading it; packages of --import only their own Node finds. */
 function checkFiles(loaded: LoadedSettings, directory: string): void {
-  const imports = loaded.settings.import.filter((module) => /^\.{0,2}\//.test(module));
+  const { settings, resolvePath } = loaded;
+  const imports = settings.import.filter((module) => /^\.{0,2}\//.test(module));
   for (const [name, file] of [
     ['run', entryPath(loaded)],
     ...imports.map((module) => ['import', resolve(directory, module)] as const),
+    ...(['certfile', 'keyfile'] as const).flatMap((setting) => {
+      const path = settings[setting];
+      return path === undefined ? [] : [[`use ${setting}`, resolvePath(setting, path)] as const];
+    }),
   ] as const) {
-    if (existsSync(file)) continue;
-    const message = `Cannot ${name} "${file}": an existing file is wanted: current value is no such file`;
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found?.isFile() === true) continue;
+    const got = found === undefined ? 'no such file' : 'no file';
+    const message = `Cannot ${name} "${file}": an existing file is wanted: current value is ${got}`;
     throw new LameduckError('config', message, { file });
   }
+  if (settings.reload) watchedFolders(loaded);
 }
 
 function describeNear({ name, meant }: NearVariable): string {

@@ -1,7 +1,14 @@
 import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Config, type ConfigProblem, formatPath, LameduckError, parseConfig } from '@lameduck/core';
+import {
+  type Config,
+  type ConfigProblem,
+  exitCodes,
+  formatPath,
+  LameduckError,
+  parseConfig,
+} from '@lameduck/core';
 import { describeModuleError } from './module-error.ts';
 import { type Locate, readDocument } from './read-document.ts';
 
@@ -48,6 +55,15 @@ function readText(file: string): string {
 }
 
 async function importDefault(file: string): Promise<unknown> {
+  const tellUnsettled = (): void => {
+    const wanted = 'a module whose top-level await ends is wanted';
+    process.stderr.write(
+      `lameduck: Cannot load config "${file}": ${wanted}: current value is one that waits for ever\n`,
+    );
+    process.exitCode = exitCodes.config;
+  };
+  // Node ends a process in which nothing is left to wait for, whoever awaits what never comes.
+  process.once('exit', tellUnsettled);
   try {
     const module = (await import(pathToFileURL(file).href)) as { default?: unknown };
     if (module.default !== undefined) return module.default;
@@ -55,6 +71,8 @@ async function importDefault(file: string): Promise<unknown> {
     const { place, reason } = await describeModuleError(file, error);
     const where = place === undefined ? '' : `${place} `;
     throw new LameduckError('config', `${where}Cannot load config "${file}": ${reason}`, { file }, error);
+  } finally {
+    process.off('exit', tellUnsettled);
   }
   throw new LameduckError('config', `Cannot load config "${file}": a default export is wanted`, { file });
 }

@@ -18,13 +18,32 @@ export async function askMaster(
     });
     const text = await response.body.text();
     const isText = String(response.headers['content-type']).startsWith('text/plain; version');
-    const answer: unknown = text === '' ? {} : isText ? text : JSON.parse(text);
-    if (response.statusCode < 400) return answer;
-    const { code, message } = (answer as ErrorBody).error;
-    throw new LameduckError(code as ErrorCode, message);
+    const answer = text === '' ? {} : isText ? text : readJson(text);
+    if (response.statusCode < 400 && answer !== undefined) return answer;
+    const { error } = (answer ?? {}) as Partial<ErrorBody>;
+    if (error === undefined) throw noMaster(socketPath, response.statusCode, text);
+    throw new LameduckError(error.code as ErrorCode, error.message);
   } finally {
     await client.close();
   }
+}
+
+function readJson(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function noMaster(socketPath: string, status: number, text: string): LameduckError {
+  const got = `another server, which says ${status} ${JSON.stringify(text.slice(0, 60))}`;
+  return new LameduckError(
+    'notRunning',
+    `Cannot understand the answer on "${socketPath}": the control socket of a master was wanted: current value is ${got}`,
+    { socketPath },
+  );
 }
 
 function unanswered(socketPath: string, error: unknown): LameduckError {

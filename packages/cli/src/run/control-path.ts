@@ -20,6 +20,8 @@ export async function findControlPath({
   directory,
 }: ControlSources): Promise<string> {
   const variable = variableOf('control');
+  if (flag === '')
+    throw new LameduckError('usage', 'Cannot use --control: a path is wanted: current value is empty');
   const named = flag ?? (environment[variable] || undefined);
   if (named !== undefined) return named;
   const settings = await loadSettingsFile(file, directory);

@@ -27,7 +27,7 @@ export function masterOptions(loaded: LoadedSettings, log: RunLog): MasterOption
     readyTimeoutMs: settings.readyTimeout,
     bootTimeoutMs: settings.readyTimeout,
     // nobody waits for an answer of a service that is being written, but its author does for the reload
-    minReadyMs: settings.reload ? 0 : (settings.minReady ?? 'shared'),
+    minReadyMs: settings.reload ? 0 : settings.minReady,
     heartbeatTimeoutMs: settings.heartbeatTimeout,
     hangStack: settings.hangStack,
     readinessPath: settings.readinessPath,

@@ -10,7 +10,8 @@ Each setting can stand in four places; later ones win:
 3. the environment: \`LAMEDUCK_\` and the name, and a few that others use (\`WEB_CONCURRENCY\`, \`PORT\`)
 4. a flag
 
-\`lameduck run --print-config\` prints every value with its origin (\`--json\` for machines), \`--check-config\` checks everything
+\`lameduck run --print-config\` prints every value with its origin (\`--json\` for machines), \`--check-config\` checks what can be
+known without a start (not whether an address is free, or a file can be written)
 and ends with 0 or 78. A value that cannot be read is an error that names its flag, variable or key, never silently the
 default: exit code 2 where only flags are wrong, else 78. A variable that is set to nothing counts as unset; a
 variable that is almost the name of a setting (\`LAMEDUCK_WROKERS\`) is one warning. Settings
