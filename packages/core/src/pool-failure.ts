@@ -6,6 +6,7 @@ const undone: Readonly<Record<StartStep, string>> = {
   loading: 'its module has neither exported an application nor called listen()',
   startup: 'its startup() has not ended',
   preparing: 'its application, or the function that makes it, has not become ready',
+  warmUp: 'it has not answered all that --warm-up asks for, which may take five seconds',
   waitReady: "its program has not said process.send('ready'), which --wait-ready waits for",
 };
 

@@ -105,7 +105,7 @@ export interface WorkerCounts {
 }
 
 /** What a worker does before it is ready, in this order; those that its application has no use for are left out. */
-export type StartStep = 'loading' | 'startup' | 'preparing' | 'waitReady';
+export type StartStep = 'loading' | 'startup' | 'preparing' | 'warmUp' | 'waitReady';
 
 export type WorkerToMaster =
   /** It begins with that; the first one is its first sign of life. */

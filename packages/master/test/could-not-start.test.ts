@@ -39,6 +39,12 @@ const cases: readonly (readonly [
     `${late}its application, or the function that makes it, has not become ready`,
   ],
   [
+    'an application that never answers what --warm-up asks for',
+    'export default (_request, response) => void response;',
+    { readyTimeoutMs, worker: { warmUp: ['/'] } },
+    `${late}it has not answered all that --warm-up asks for, which may take five seconds`,
+  ],
+  [
     'a module that waits for ever',
     forEver,
     { readyTimeoutMs },

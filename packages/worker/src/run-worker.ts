@@ -116,9 +116,13 @@ async function serveEntry(
   const { entry: path, fd, id, generation, warmUp: warmUpPaths = [] } = assignment;
   Object.assign(shared.context, { id, generation });
   let lifecycle: Lifecycle | undefined;
+  async function warm(server: Server): Promise<void> {
+    if (warmUpPaths.length > 0) link.send({ type: 'starting', step: 'warmUp' });
+    await warmUpApplication(server, warmUpPaths);
+  }
   async function serveProgram({ server, takeOver }: HeldListen): Promise<Lifecycle> {
     refuseProtocols(assignment);
-    await warmUpApplication(server, warmUpPaths);
+    await warm(server);
     lifecycle = start(server);
     softenClose(server);
     await takeOver(fd);
@@ -142,7 +146,7 @@ async function serveEntry(
   const { server, close } = await prepareServer(entry.application as Application, path, assignment);
   // Behind the hook of the application, which may still need the framework.
   if (close !== undefined) shutdownHooks.splice(-1, 0, close);
-  await warmUpApplication(server, warmUpPaths);
+  await warm(server);
   lifecycle = start(server);
   await listen(server, { fd });
   return lifecycle;

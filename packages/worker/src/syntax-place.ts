@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { describeThrown } from './worker-error.ts';
 
-/** A place in a source file, and the line with a mark under it. */
+/** A place in a source file, and the line with a mark under it; where the end of the file comes too early, its line alone. */
 interface SourcePlace {
   readonly file: string;
   readonly line: number;
-  readonly column: number;
-  readonly frame: readonly [source: string, mark: string];
+  readonly column?: number;
+  readonly frame: readonly [source: string, mark: string] | readonly [];
 }
 
 /** A bundle has all of its code in one line. */
@@ -22,7 +22,7 @@ export async function describeFailure(thrown: unknown): Promise<string> {
   if (place === undefined) return describeThrown(thrown);
   const { file, line, column, frame } = place;
   return [
-    `${describeThrown(thrown)} in ${file}:${line}:${column}`,
+    `${describeThrown(thrown)} in ${[file, line, ...(column === undefined ? [] : [column])].join(':')}`,
     ...frame.map((text) => `    ${text}`),
   ].join('\n');
 }
@@ -50,10 +50,14 @@ function readPlace(text: string): SourcePlace | undefined {
   const lines = text.split('\n');
   const [, name = '', line] = /^(.+):(\d+)$/.exec(lines[0] ?? '') ?? [];
   const mark = lines.findIndex((one) => /^\s*\^+\s*$/.test(one));
-  if (line === undefined || mark < 2) return undefined;
+  if (line === undefined) return undefined;
+  const file = name.startsWith('file:') ? fileURLToPath(name) : name;
+  // Nothing stands where the file has ended, nor under it.
+  const isAtEnd = lines[1]?.trim() === '' && lines[2]?.trim() === '';
+  if (mark < 2) return isAtEnd ? { file, line: Number(line), frame: [] } : undefined;
   const column = lines[mark]?.indexOf('^') ?? 0;
   return {
-    file: name.startsWith('file:') ? fileURLToPath(name) : name,
+    file,
     line: Number(line),
     column: column + 1,
     frame: clipped(lines[mark - 1] ?? '', lines[mark] ?? '', column),

@@ -94,6 +94,8 @@ const parsers: readonly (readonly [file: string, code: string, place: string])[]
   ],
   ['deep.cjs', 'const b = ;\n', '1:11\n    const b = ;\n              ^'],
   ['deep.ts', 'const b: string = ;\n', '1:19\n    const b: string = ;\n                      ^'],
+  ['end.mjs', 'export function f() {\n', '2'],
+  ['end.cjs', 'function f() {\n', '2'],
   ['bundle.mjs', `${'let a;'.repeat(200)}\n`, `1:11\n    ${'let a;'.repeat(26)}let\n              ^`],
 ];
 
