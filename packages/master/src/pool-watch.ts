@@ -17,8 +17,6 @@ export class PoolWatch {
   readonly #options: MasterOptions;
   readonly #hooks: HookCaller;
   readonly #workers = new Map<number, Watched>();
-  /** The generation of a reload that has begun with the end of another, which is yet to be told. */
-  #next: number | undefined;
 
   constructor(options: MasterOptions, hooks: HookCaller) {
     this.#options = options;
@@ -70,17 +68,16 @@ export class PoolWatch {
   }
 
   observe(from: PoolState, to: PoolState): void {
-    if (to.phase !== 'reloading') return;
-    if (from.phase !== 'reloading') this.#hooks.call('onReload', { generation: to.fresh });
-    else if (from.fresh !== to.fresh) this.#next = to.fresh;
+    if (from.phase !== 'reloading' && to.phase === 'reloading')
+      this.#hooks.call('onReload', { generation: to.fresh });
   }
 
-  reloaded(outcome: ReloadOutcome, generation: number): void {
+  /** A reload is over. Where the pool reloads now, one that has waited for it has begun in the same step. */
+  reloaded(outcome: ReloadOutcome, now: PoolState): void {
     this.tally.reloads[outcome.type] += 1;
     const error = outcome.type === 'failed' ? { error: outcome.message } : {};
-    this.#hooks.call('reloaded', { generation, ...error });
-    if (this.#next !== undefined) this.#hooks.call('onReload', { generation: this.#next });
-    this.#next = undefined;
+    this.#hooks.call('reloaded', { generation: now.generation, ...error });
+    if (now.phase === 'reloading') this.#hooks.call('onReload', { generation: now.fresh });
   }
 }
 

@@ -314,8 +314,8 @@ export class RunningPool {
   }
 
   #reply(tickets: readonly number[], outcome: ReloadOutcome): void {
-    const { generation } = this.#machine.state;
-    this.watch.reloaded(outcome, generation);
-    this.#tickets.settle(tickets, outcome, generation);
+    const { state } = this.#machine;
+    this.watch.reloaded(outcome, state);
+    this.#tickets.settle(tickets, outcome, state.generation);
   }
 }

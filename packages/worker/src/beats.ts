@@ -3,7 +3,7 @@ import type { WorkerCounts } from '@lameduck/core';
 import { counts } from './counts.ts';
 
 const beatMs = 1000;
-/** The loop is woken so often to see how late it comes, 0.25 % of a core; the values of the histogram contain it. */
+/** The loop is woken so often to see how late it comes, 0.2 % of a core; the values of the histogram contain it. */
 const resolutionMs = 50;
 
 /** Counts on demand; `start` gives them each second, as a sign of life. */

@@ -117,7 +117,8 @@ async function serveEntry(
   Object.assign(shared.context, { id, generation });
   let lifecycle: Lifecycle | undefined;
   async function warm(server: Server): Promise<void> {
-    if (warmUpPaths.length > 0) link.send({ type: 'starting', step: 'warmUp' });
+    if (warmUpPaths.length === 0) return;
+    link.send({ type: 'starting', step: 'warmUp' });
     await warmUpApplication(server, warmUpPaths);
   }
   async function serveProgram({ server, takeOver }: HeldListen): Promise<Lifecycle> {

@@ -14,7 +14,6 @@ const mostMs = 5000;
  * other, marked with `X-Lameduck-Warm-Up: 1`; 5 s at most. What fails is logged and fails no start.
  */
 export async function warmUpApplication(server: Server, paths: readonly string[]): Promise<void> {
-  if (paths.length === 0) return;
   const event = isTlsServer(server) ? 'secureConnection' : 'connection';
   const door = createServer((socket) => server.emit(event, socket));
   const failed = new Map<string, string>();
